@@ -1,0 +1,35 @@
+"""Every limit of the ledger, in one place, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP_ENTRIES_MAX: Final = 2_000
+"""Entries of one record batch: large enough that grouping pays, small enough to answer quickly."""
+
+GROUP_BYTES_MAX: Final = 4 * 2**20
+"""Bytes of one record batch; the topic's max.message.bytes must lie above."""
+
+SUBMISSION_ACTIONS_MAX: Final = 1_000
+"""Actions signed together; a submission is never split over two batches."""
+
+QUEUE_SUBMISSIONS_MAX: Final = 10_000
+"""Submissions waiting for the writer; beyond that a caller waits, so that memory stays bounded."""
+
+APPEND_TIMEOUT_SECONDS: Final = 30.0
+"""After this a caller gets an outcome that is unknown, not a wait without end."""
+
+CLOCK_AHEAD_SECONDS_MAX: Final = 5.0
+"""A writer does not open behind a head recorded this far ahead of its clock (DESIGN.md section 4)."""
+
+OCCURRED_AHEAD_SECONDS_MAX: Final = 300.0
+"""`occurred_at` may lie this far after `recorded_at`: clocks differ; beyond it is impossible."""
+
+READ_RECORDS_MAX: Final = 5_000
+"""Records of one read: bounds memory of every reader."""
+
+CONFLICT_RETRIES_MAX: Final = 16
+"""How often `append` decides again after another action of the same stream came first."""
+
+STATES_REMEMBERED_MAX: Final = 20_000
+"""Dossier states kept by the intake, so that an action needs no reading of its stream."""

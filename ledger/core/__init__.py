@@ -1,0 +1,1 @@
+"""Pure ground: canonical JSON, hashes, heads, findings, the action's envelope. No I/O, no clock."""

@@ -1,0 +1,162 @@
+"""The action: what an actor asserts, one domain event in its envelope, as canonical bytes.
+
+The envelope is the same for every type of event; `data` is typed by `type` in `ledger.domain`.
+The bytes are what the actor signed; they are stored and hashed as they came, never written again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from ledger.core.canonical import CanonicalError, decode_canonical, encode_canonical
+from ledger.core.times import parse_instant
+
+STREAM_KINDS: Final = frozenset(
+    "ledger dossier officer unit procedure authority calendar system inspection".split()
+)
+
+FOREIGN_EVENT: Final = ("system", "ledger.stored_event.v1")
+"""An event of somebody's own eventsourcing application travels in a stream of kind system, because
+entries of `ledger:` streams are never notifications."""
+
+STREAM_PATTERN: Final = r"\A[a-z]+:(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})+\Z"
+TYPE_PATTERN: Final = r"\A[a-z]+\.[a-z][a-z0-9_]*\.v[1-9][0-9]*\Z"
+ID_PATTERN: Final = r"\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
+
+StreamId = Annotated[str, msgspec.Meta(pattern=STREAM_PATTERN)]
+TypeName = Annotated[str, msgspec.Meta(pattern=TYPE_PATTERN)]
+ActionId = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
+Named = Annotated[str, msgspec.Meta(min_length=1)]
+
+_SAFE = re.compile(r"[A-Za-z0-9._~/-]+")
+
+
+class ActionError(ValueError):
+    """The bytes are canonical JSON or not even that, but they are no action. Names the field."""
+
+
+class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the source says it happened; `at` is UTC with six decimals, rounded to `precision`."""
+
+    at: str
+    precision: Literal["instant", "second", "minute", "day"]
+
+
+class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who asserts it. `id` is the source's account name, in clear; a person's name is never here."""
+
+    kind: Literal["officer", "applicant", "proxy", "system", "external_agency", "auditor", "support"]
+    id: Named
+    unit: str = ""
+    post: str = ""
+    capacity: Literal["", "own", "KT", "TL", "TUQ", "delegate"] = ""
+    on_behalf_of: str = ""
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The system that an action came from and its own id of the message."""
+
+    system: Named
+    message_id: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A document named by its hash; the content stays outside the ledger."""
+
+    doc_id: Named
+    type: str = ""
+    sha256: str = ""
+    size: int = 0
+
+
+class ProcedureRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A procedure as valid for the dossier: national code, agency, version."""
+
+    code: Named
+    agency: str = ""
+    version: int = 0
+
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One action. `data` holds builtins (dict, list, str, int, bool); unknown = key left out."""
+
+    id: ActionId
+    type: TypeName
+    stream: StreamId
+    occurred_at: OccurredAt
+    actor: Actor
+    data: dict[str, Any]
+    source: Source | msgspec.UnsetType = msgspec.UNSET
+    corrects: tuple[ActionId, ...] = ()
+    causes: tuple[ActionId, ...] = ()
+    legal_basis: tuple[Named, ...] = ()
+    ledger: str = ""
+    step: str = ""
+    procedure: ProcedureRef | msgspec.UnsetType = msgspec.UNSET
+    reason_code: str = ""
+    documents: tuple[Document, ...] = ()
+
+
+def check_action(action: Action) -> None:
+    """What the types cannot say: a real instant, a known kind of stream, a type of that kind."""
+    try:
+        parse_instant(action.occurred_at.at)
+    except ValueError as error:
+        msg = f"occurred_at.at: {error}"
+        raise ActionError(msg) from error
+    kind = action.stream.partition(":")[0]
+    if kind not in STREAM_KINDS:
+        msg = f"stream: kind {kind!r} is not one of {', '.join(sorted(STREAM_KINDS))}"
+        raise ActionError(msg)
+    if action.type.partition(".")[0] != kind and (kind, action.type) != FOREIGN_EVENT:
+        msg = f"type: {action.type} does not belong to a stream of kind {kind!r}"
+        raise ActionError(msg)
+
+
+def encode_action(action: Action) -> bytes:
+    """The canonical bytes of an action; raises `ActionError` or `CanonicalError`."""
+    check_action(action)
+    return encode_canonical(action)
+
+
+def convert_action(value: object) -> Action:
+    """The action in a value that `decode_canonical` gave; raises `ActionError` naming the field."""
+    try:
+        action = msgspec.convert(value, Action)
+    except msgspec.ValidationError as error:
+        raise ActionError(str(error)) from error
+    check_action(action)
+    return action
+
+
+def decode_action(data: bytes) -> Action:
+    """The action whose canonical bytes are `data`; raises `ActionError` with the field's name."""
+    try:
+        value = decode_canonical(data)
+    except CanonicalError as error:
+        raise ActionError(str(error)) from error
+    return convert_action(value)
+
+
+def stream_id(kind: str, plain_id: str) -> str:
+    """The stream of `plain_id`: everything but `A-Z a-z 0-9 - . _ ~ /` becomes upper-case %XX.
+
+    >>> stream_id("dossier", "Case 1")
+    'dossier:Case%201'
+    """
+    if not plain_id:
+        msg = "an id may not be empty"
+        raise ActionError(msg)
+    if kind not in STREAM_KINDS:
+        msg = f"stream: kind {kind!r} is not one of {', '.join(sorted(STREAM_KINDS))}"
+        raise ActionError(msg)
+    return f"{kind}:{plain_id if _SAFE.fullmatch(plain_id) else quote(plain_id, safe='/')}"
+
+
+def plain_id(stream: str) -> str:
+    """The id of a stream as its source writes it: the inverse of `stream_id`."""
+    return unquote(stream.partition(":")[2], errors="strict")

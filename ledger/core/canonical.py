@@ -1,0 +1,109 @@
+"""Canonical JSON: RFC 8785 narrowed to what an audit entry needs.
+
+Objects with ASCII keys, arrays, strings, booleans and integers up to ±(2^53-1); no floats, no null.
+Within these bounds the sorted msgspec encoder writes RFC 8785 bytes (`tests/vectors` holds that
+against an RFC 8785 library), so a strict reader only has to decode, encode again and compare: that
+refuses duplicate keys, spaces, needless escapes, `-0` and `1.0` without a parser of our own.
+
+>>> encode_canonical({"b": 1, "a": "ệ"}).decode()
+'{"a":"ệ","b":1}'
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+INTEGER_MAX: Final = 2**53 - 1
+"""RFC 8785 section 3.2.2.3: integers beyond this are not exact in every reader."""
+
+DEPTH_MAX: Final = 32
+"""Deeper nesting has no use in an action, and unbounded nesting is an attack on every reader."""
+
+_DIGITS_TO_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
+_LONG_NUMBER = b"0" * 16
+
+
+class CanonicalError(ValueError):
+    """The bytes are not canonical JSON, or the value has no canonical form."""
+
+
+def _refuse_float(text: str) -> NoReturn:
+    msg = f"{text} is not an integer: amounts and counts are integers, times are text"
+    raise CanonicalError(msg)
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(float_hook=_refuse_float)
+
+
+def _check_values(value: object, depth: int = 0) -> None:
+    """Raise unless every key and value below `value` lies within the narrowed RFC 8785."""
+    if depth > DEPTH_MAX:
+        msg = f"nested deeper than {DEPTH_MAX}"
+        raise CanonicalError(msg)
+    if isinstance(value, (str, bool)):
+        return
+    if isinstance(value, int):
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            msg = f"integer {value} is beyond ±(2^53-1)"
+            raise CanonicalError(msg)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not key.isascii():
+                msg = f"key {key!r} is not ASCII text"
+                raise CanonicalError(msg)
+            _check_values(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_values(item, depth + 1)
+    elif value is None:
+        msg = "null is not allowed: an unknown field is left out"
+        raise CanonicalError(msg)
+    else:
+        msg = f"a {type(value).__name__} has no canonical form"
+        raise CanonicalError(msg)
+
+
+def encode_canonical(value: object) -> bytes:
+    """The canonical bytes of `value` (dicts, lists, str, int, bool; or a msgspec struct of these).
+
+    Raises `CanonicalError` where the value lies outside the narrowed RFC 8785.
+    """
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
+    _check_values(value)
+    try:
+        return _encoder.encode(value)
+    except (UnicodeEncodeError, TypeError) as error:
+        raise CanonicalError(str(error)) from error
+
+
+def decode_canonical(data: bytes) -> Any:
+    """The value whose canonical bytes are exactly `data`; raises `CanonicalError` otherwise."""
+    try:
+        value = _decoder.decode(data)
+        again = _encoder.encode(value)
+    except CanonicalError:
+        raise
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        msg = f"not JSON: {error}"
+        raise CanonicalError(msg) from error
+    if again != data:
+        at = next(
+            (i for i, (a, b) in enumerate(zip(data, again, strict=False)) if a != b),
+            min(len(data), len(again)),
+        )
+        msg = f"not canonical at byte {at}: expected {again[at : at + 24]!r}, found {data[at : at + 24]!r}"
+        raise CanonicalError(msg)
+    # Floats were refused while decoding. What else may hide (null, long integers, keys beyond ASCII,
+    # deep nesting) leaves a trace in the bytes; only then is the slow walk needed.
+    if (
+        b"null" in data
+        or not data.isascii()
+        or data.count(b"[") + data.count(b"{") > DEPTH_MAX
+        or _LONG_NUMBER in data.translate(_DIGITS_TO_ZERO)
+    ):
+        _check_values(value)
+    return value

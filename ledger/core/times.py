@@ -1,0 +1,29 @@
+"""Instants as text: RFC 3339 in UTC, always six decimals and `Z`, so that text order is time order."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+
+
+def format_instant(moment: datetime) -> str:
+    """`moment` (aware) as `2026-03-02T08:00:00.000000Z`."""
+    if moment.tzinfo is None:
+        msg = "an instant needs an offset from UTC"
+        raise ValueError(msg)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(27)
+
+
+def parse_instant(text: str) -> datetime:
+    """The aware UTC datetime of `text`; raises ValueError unless it has exactly our form."""
+    if _INSTANT.fullmatch(text) is None:
+        msg = f"{text!r} is not an instant: expected YYYY-MM-DDTHH:MM:SS.ffffffZ"
+        raise ValueError(msg)
+    return datetime.fromisoformat(text)
+
+
+def add_seconds(text: str, seconds: float) -> str:
+    """The instant `seconds` after `text`."""
+    return format_instant(parse_instant(text) + timedelta(seconds=seconds))

@@ -1,0 +1,212 @@
+"""The entry: `<seal line>\\n<action bytes>`, format version 1 (DESIGN.md section 3). Frozen for ever.
+
+What is hashed is the bytes as stored. A record that this module refuses is not an entry; a record
+whose seal line names a newer format is not for this software, and the reader must stop.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from binascii import a2b_base64, b2a_base64
+from functools import lru_cache
+from typing import Annotated, Any, Final, NoReturn
+
+import msgspec
+
+from ledger.core.action import STREAM_PATTERN, TYPE_PATTERN
+from ledger.core.canonical import CanonicalError, decode_canonical
+from ledger.core.merkle import HASH_BYTES, inclusion_length, leaf_hash
+from ledger.core.times import parse_instant
+
+FORMAT_VERSION: Final = 1
+ENTRY_BYTES_MAX: Final = 65_535
+"""C2SP tlog-tiles stores an entry behind a 16-bit length."""
+SIGNATURE_BYTES: Final = 64
+HEX_LENGTH: Final = 2 * HASH_BYTES
+
+_ORIGIN = re.compile(r"[!-~]+/(?:0|[1-9][0-9]*)")
+_KEY = re.compile(r"[!-~]+")
+_STREAM = re.compile(STREAM_PATTERN)
+_TYPE = re.compile(TYPE_PATTERN)
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+
+
+class EntryError(ValueError):
+    """The bytes are not an entry of format version 1."""
+
+
+class NewerFormatError(Exception):
+    """The seal line names a newer format version: this software is too old to read on."""
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An Ed25519 signature over the root of the submission of `size` actions, this one at `at`."""
+
+    at: Count
+    key: str
+    path: tuple[str, ...]
+    sig: str
+    size: Positive
+
+    def path_hashes(self) -> tuple[bytes, ...]:
+        """The inclusion proof as raw hashes."""
+        return tuple(b64decode(item) for item in self.path)
+
+
+class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The seal line. All keys are always present; their meaning is in DESIGN.md section 3."""
+
+    index: Count
+    origin: str
+    prev: str
+    recorded_at: str
+    sigs: Annotated[tuple[Signature, ...], msgspec.Meta(min_length=1)]
+    stream: str
+    stream_prev: str
+    type: str
+    v: int
+    version: Positive
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A well-formed entry: its seal, the action as decoded builtins, and its bytes and leaf (hex)."""
+
+    seal: Seal
+    action: dict[str, Any]
+    data: bytes
+    leaf: str
+
+    @property
+    def action_bytes(self) -> bytes:
+        """The exact bytes that the actor signed."""
+        return self.data[self.data.index(b"\n") + 1 :]
+
+
+class _FormatOnly(msgspec.Struct):
+    v: int
+
+
+_seal_decoder = msgspec.json.Decoder(Seal)
+_seal_encoder = msgspec.json.Encoder(order="sorted")
+_format_decoder = msgspec.json.Decoder(_FormatOnly)
+
+
+def _check_newer_format(line: bytes) -> None:
+    """Raise `NewerFormatError` if `line` is a canonical object that names a later version."""
+    try:
+        version = _format_decoder.decode(line).v
+        decode_canonical(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, CanonicalError):
+        return
+    if version > FORMAT_VERSION:
+        msg = f"entry format {version} is newer than {FORMAT_VERSION}: install newer software"
+        raise NewerFormatError(msg)
+
+
+@lru_cache(maxsize=65_536)
+def _matches(pattern: re.Pattern[str], text: str) -> bool:
+    # Types, origins, keys and streams come again and again: remember the answers.
+    return pattern.fullmatch(text) is not None
+
+
+def _check_hex_hash(field: str, text: str) -> None:
+    if len(text) != HEX_LENGTH or bytes.fromhex(text).hex() != text:
+        msg = f"{field}: {text!r} is not a lower-case hex hash"
+        raise ValueError(msg)
+
+
+def _check_base64(field: str, text: str, length: int) -> None:
+    # Encoding again refuses left-over bits, so that one hash or signature has one text.
+    raw = a2b_base64(text)
+    if len(raw) != length or b2a_base64(raw, newline=False) != text.encode():
+        msg = f"{field}: not the base64 of {length} bytes"
+        raise ValueError(msg)
+
+
+def _check_seal(seal: Seal) -> None:
+    """What the types of the struct do not say; raises ValueError (`ProofError` is one)."""
+    for field, text, pattern in (
+        ("origin", seal.origin, _ORIGIN),
+        ("stream", seal.stream, _STREAM),
+        ("type", seal.type, _TYPE),
+    ):
+        if not _matches(pattern, text):
+            msg = f"{field}: {text!r} is not of the form {pattern.pattern}"
+            raise ValueError(msg)
+    _check_hex_hash("prev", seal.prev)
+    _check_hex_hash("stream_prev", seal.stream_prev)
+    parse_instant(seal.recorded_at)
+    for signature in seal.sigs:
+        if not _matches(_KEY, signature.key):
+            msg = f"sigs: {signature.key!r} is no key id"
+            raise ValueError(msg)
+        _check_base64("sigs.sig", signature.sig, SIGNATURE_BYTES)
+        if len(signature.path) != inclusion_length(signature.at, signature.size):
+            msg = f"sigs: path of {len(signature.path)} for place {signature.at} of {signature.size}"
+            raise ValueError(msg)
+        for item in signature.path:
+            _check_base64("sigs.path", item, HASH_BYTES)
+
+
+def _decode_seal(line: bytes) -> Seal:
+    try:
+        seal = _seal_decoder.decode(line)
+        if _seal_encoder.encode(seal) != line:
+            _refuse_seal("not canonical")
+        if seal.v != FORMAT_VERSION:
+            _check_newer_format(line)
+            _refuse_seal(f"format version {seal.v}, expected {FORMAT_VERSION}")
+        _check_seal(seal)
+    except (msgspec.MsgspecError, ValueError) as error:
+        if isinstance(error, EntryError):
+            raise
+        _check_newer_format(line)
+        msg = f"seal: {error}"
+        raise EntryError(msg) from error
+    return seal
+
+
+def _refuse_seal(why: str) -> NoReturn:
+    msg = f"seal: {why}"
+    raise EntryError(msg)
+
+
+def decode_entry(data: bytes) -> Entry:
+    """The entry in `data`; raises `EntryError`, or `NewerFormatError` where the reader must stop."""
+    if len(data) > ENTRY_BYTES_MAX:
+        msg = f"{len(data)} bytes, at most {ENTRY_BYTES_MAX}"
+        raise EntryError(msg)
+    line, separator, action_bytes = data.partition(b"\n")
+    if not separator:
+        msg = "no line feed between seal and action"
+        raise EntryError(msg)
+    seal = _decode_seal(line)
+    try:
+        action = decode_canonical(action_bytes)
+    except CanonicalError as error:
+        msg = f"action: {error}"
+        raise EntryError(msg) from error
+    if not isinstance(action, dict):
+        msg = "action: not an object"
+        raise EntryError(msg)
+    if action.get("stream") != seal.stream or action.get("type") != seal.type:
+        msg = (
+            f"seal says {seal.type} of {seal.stream}, "
+            f"the action says {action.get('type')} of {action.get('stream')}"
+        )
+        raise EntryError(msg)
+    return Entry(seal, action, data, leaf_hash(data).hex())
+
+
+def encode_entry(seal: Seal, action_bytes: bytes) -> bytes:
+    """The bytes of an entry. The caller has checked the action; the length is checked here."""
+    data = _seal_encoder.encode(seal) + b"\n" + action_bytes
+    if len(data) > ENTRY_BYTES_MAX:
+        msg = f"entry of {len(data)} bytes, at most {ENTRY_BYTES_MAX}: documents stay outside"
+        raise EntryError(msg)
+    return data
+
+

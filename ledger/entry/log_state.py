@@ -1,0 +1,227 @@
+"""Which records count, and what a counted entry means for its stream: the fold every reader shares.
+
+Chain rule (KAFKA.md section 1): a record counts only if it is a well-formed entry of this origin with
+`index` = size and `prev` = head; any other record is a stray, for everyone, for ever. A counted entry
+whose signature is wrong, or that does not continue its stream, keeps its index but is void: no fold
+applies it. Writer, projections and verifier use this one class, so they cannot part.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
+from ledger.core.findings import Finding, Verdict
+from ledger.core.merkle import ProofError, leaf_hash
+from ledger.entry.entry import Entry, EntryError, decode_entry
+from ledger.entry.signatures import KeyRing, SignatureError
+
+GENESIS_TYPE = "ledger.genesis.v1"
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """A record that does not count, with why; `entry` where it is well-formed all the same."""
+
+    reason: str
+    leaf: str
+    entry: Entry | None = None
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """An entry that counts; `void` says that no fold may apply it. Findings say what is wrong."""
+
+    entry: Entry
+    void: bool
+    findings: tuple[Finding, ...]
+
+
+class LogState:
+    """The head of a log, the heads of its streams and its keys, after `size` entries."""
+
+    def __init__(self, origin: str, *, genesis_leaf: str | None = None) -> None:
+        self.origin = origin
+        self.genesis_leaf = genesis_leaf
+        self.head: Head = EMPTY_HEAD
+        self.recorded_at = ""
+        self.streams: dict[str, StreamHead] = {}
+        self.keys = KeyRing()
+
+    @property
+    def own_stream(self) -> str:
+        """The stream of the log itself."""
+        return f"ledger:{self.origin}"
+
+    def stream_head(self, stream: str) -> StreamHead:
+        """Where a stream stands; version 0 for one without entries."""
+        return self.streams.get(stream, EMPTY_STREAM)
+
+    def admit(self, data: bytes | None) -> Entry | Stray:
+        """Apply the chain rule to one record without changing anything.
+
+        Raises `NewerFormatError` where this software is too old to go on.
+        """
+        if data is None:
+            return Stray("a record without a value", "")
+        try:
+            entry = decode_entry(data)
+        except EntryError as error:
+            return Stray(f"not an entry: {error}", leaf_hash(data).hex())
+        seal = entry.seal
+        if seal.origin != self.origin:
+            return Stray(f"an entry of {seal.origin}", entry.leaf, entry)
+        if seal.index != self.head.size:
+            reason = f"index {seal.index} where {self.head.size} was expected"
+            return Stray(reason, entry.leaf, entry)
+        if seal.prev != self.head.leaf:
+            reason = f"prev {seal.prev} where {self.head.leaf} was expected"
+            return Stray(reason, entry.leaf, entry)
+        return entry
+
+    def judge(self, entry: Entry) -> Judged:
+        """Take an admitted entry into the state: always the head, its stream only if not void."""
+        seal = entry.seal
+        doubts = self._check_clock(entry)
+        faults = self._check_genesis(entry) or self._check_stream(entry)
+        faults = faults or self._check_signatures(entry)
+        void = bool(faults)
+        self.head = Head(seal.index + 1, entry.leaf)
+        self.recorded_at = max(self.recorded_at, seal.recorded_at)
+        if not void:
+            self.streams[seal.stream] = StreamHead(seal.version, entry.leaf)
+        return Judged(entry, void, (*doubts, *faults))
+
+    def _check_clock(self, entry: Entry) -> list[Finding]:
+        # A clock that ran backwards is a failed check of the writer, but the action stands.
+        seal = entry.seal
+        if seal.recorded_at >= self.recorded_at:
+            return []
+        return [
+            self._finding(
+                entry,
+                "chain.recorded_at_backwards",
+                "recorded earlier than the entry before it",
+                expected=f"not before {self.recorded_at}",
+                actual=seal.recorded_at,
+            )
+        ]
+
+    def _check_genesis(self, entry: Entry) -> list[Finding]:
+        seal = entry.seal
+        if (seal.index == 0) != (seal.type == GENESIS_TYPE):
+            return [
+                self._finding(
+                    entry,
+                    "chain.genesis_misplaced",
+                    "a log begins with its genesis, and only there",
+                    expected=GENESIS_TYPE if seal.index == 0 else "no second genesis",
+                    actual=seal.type,
+                )
+            ]
+        if seal.index == 0 and self.genesis_leaf not in (None, entry.leaf):
+            return [
+                self._finding(
+                    entry,
+                    "trust.genesis_mismatch",
+                    "this log begins with another genesis than the one that is pinned",
+                    expected=str(self.genesis_leaf),
+                    actual=entry.leaf,
+                )
+            ]
+        return []
+
+    def _check_stream(self, entry: Entry) -> list[Finding]:
+        seal = entry.seal
+        before = self.stream_head(seal.stream)
+        if seal.stream.startswith("ledger:") and seal.stream != self.own_stream:
+            return [
+                self._finding(
+                    entry,
+                    "chain.foreign_stream",
+                    "the stream of another log",
+                    expected=self.own_stream,
+                    actual=seal.stream,
+                )
+            ]
+        if seal.version != before.version + 1:
+            return [
+                self._finding(
+                    entry,
+                    "chain.version_mismatch",
+                    "the version does not continue its stream",
+                    expected=str(before.version + 1),
+                    actual=str(seal.version),
+                )
+            ]
+        if seal.stream_prev != before.leaf:
+            return [
+                self._finding(
+                    entry,
+                    "chain.stream_link_mismatch",
+                    "the stream link is not the leaf of the version before",
+                    expected=before.leaf,
+                    actual=seal.stream_prev,
+                )
+            ]
+        return []
+
+    def _check_signatures(self, entry: Entry) -> list[Finding]:
+        seal = entry.seal
+        own = seal.stream == self.own_stream
+        try:
+            if seal.index == 0:
+                # The first keys stand in the entry that they sign; trust.toml pins that entry.
+                self.keys.apply(seal.type, entry.action.get("data", {}))
+            self.keys.check(entry.action_bytes, seal.sigs)
+            if own and any(self.keys.role_of(s.key) != "ledger" for s in seal.sigs):
+                msg = "an entry of the log's own stream needs a key of role ledger"
+                raise SignatureError(msg)  # noqa: TRY301 - one place turns all of these into a finding
+            if own and seal.index > 0:
+                self.keys.apply(seal.type, entry.action.get("data", {}))
+        except (SignatureError, ProofError) as error:
+            return [
+                self._finding(
+                    entry,
+                    "signature.invalid",
+                    str(error),
+                    expected="a signature of a key enrolled before this entry",
+                    actual=", ".join(s.key for s in seal.sigs),
+                )
+            ]
+        return []
+
+    def _finding(
+        self, entry: Entry, code: str, message: str, *, expected: str, actual: str
+    ) -> Finding:
+        return Finding(
+            code=code,
+            verdict=Verdict.FAILED,
+            message=message,
+            origin=self.origin,
+            index=entry.seal.index,
+            stream=entry.seal.stream,
+            version=entry.seal.version,
+            expected=expected,
+            actual=actual,
+        )
+
+
+class StrayTracker:
+    """Tells a late batch (harmless) from a log that was overwritten (KAFKA.md section 1).
+
+    An entry altered inside the broker turns everything behind it into strays: strays that chain to
+    one another over more than one batch. A late batch of an earlier session is one batch, because a
+    session has one batch in flight. All entries of a batch share one `recorded_at`, and no other
+    batch of that log has it, so a link between different `recorded_at` joins two batches.
+    """
+
+    def __init__(self) -> None:
+        self._times: dict[str, str] = {}
+
+    def add(self, stray: Stray) -> bool:
+        """Take one stray; True when it continues a stray of another batch: `log.overwritten`."""
+        if stray.entry is None:
+            return False
+        seal = stray.entry.seal
+        before = self._times.get(seal.prev)
+        self._times[stray.leaf] = seal.recorded_at
+        return before is not None and before != seal.recorded_at

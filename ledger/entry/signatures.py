@@ -1,0 +1,152 @@
+"""Ed25519 signatures over submissions, and the ring of keys that a log's own entries enrol.
+
+A submission of n actions is signed once: the signature covers `pal/actions/v1`, n and the RFC 6962
+root of the actions; each action carries its place and inclusion proof and so verifies by itself.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from ledger.core.merkle import leaf_hash, prove_all_inclusions, root_from_inclusion
+from ledger.entry.entry import Signature
+
+_PREFIX: Final = b"pal/actions/v1\n"
+_REMEMBERED_MAX: Final = 4_096
+"""Submissions remembered as verified; entries of one submission lie close together."""
+
+Role = Literal["ledger", "source"]
+
+
+class SignatureError(ValueError):
+    """A signature that does not verify, or a key that was not valid there."""
+
+
+class EnrolledKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A public key as genesis and `ledger.key_enrolled.v1` name it; `public` is base64 of 32 bytes."""
+
+    id: str
+    alg: Literal["Ed25519"]
+    public: str
+    role: Role
+
+
+def signed_message(size: int, root: bytes) -> bytes:
+    """The bytes that a submission's signature covers."""
+    return _PREFIX + f"{size}\n".encode() + b64encode(root) + b"\n"
+
+
+class SigningKey:
+    """A private key with the id under which the log knows its public half."""
+
+    def __init__(self, key_id: str, private: Ed25519PrivateKey, role: Role) -> None:
+        self.id = key_id
+        self.role: Role = role
+        self._private = private
+
+    def enrolled(self) -> EnrolledKey:
+        """The public half, as an entry enrols it."""
+        public = self._private.public_key().public_bytes_raw()
+        return EnrolledKey(self.id, "Ed25519", b64encode(public).decode(), self.role)
+
+    def sign(self, actions: Sequence[bytes]) -> list[tuple[Signature, ...]]:
+        """Sign the actions together; gives the `sigs` of each, in their order."""
+        root, paths = prove_all_inclusions([leaf_hash(action) for action in actions])
+        size = len(actions)
+        sig = b64encode(self._private.sign(signed_message(size, root))).decode()
+        return [
+            (Signature(at, self.id, tuple(b64encode(h).decode() for h in path), sig, size),)
+            for at, path in enumerate(paths)
+        ]
+
+
+class KeyRing:
+    """The keys valid at one place of the log: a fold over genesis, enrolments and revocations."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, tuple[EnrolledKey, Ed25519PublicKey]] = {}
+        self._revoked: set[str] = set()
+        self._verified: dict[tuple[str, str, int, bytes], None] = {}
+
+    def enrol(self, key: EnrolledKey) -> None:
+        """Add a key; raises `SignatureError` for a key that is no key or an id used before."""
+        try:
+            public = Ed25519PublicKey.from_public_bytes(b64decode(key.public, validate=True))
+        except ValueError as error:
+            msg = f"key {key.id}: {error}"
+            raise SignatureError(msg) from error
+        known = self._keys.get(key.id)
+        if known is not None and known[0] != key:
+            msg = f"key id {key.id} was used before: ids are never reused"
+            raise SignatureError(msg)
+        self._keys[key.id] = (key, public)
+
+    def revoke(self, key_id: str) -> None:
+        """From here on the key signs nothing; what it signed before keeps its verdict."""
+        self._revoked.add(key_id)
+
+    def __iter__(self) -> Any:
+        """The enrolled keys, revoked ones included, in the order of their enrolment."""
+        return iter([key for key, _ in self._keys.values()])
+
+    def is_revoked(self, key_id: str) -> bool:
+        """Whether the key was revoked before this place of the log."""
+        return key_id in self._revoked
+
+    def role_of(self, key_id: str) -> Role | None:
+        """The role of a key that is valid here; None for a key unknown or revoked."""
+        known = self._keys.get(key_id)
+        return None if known is None or key_id in self._revoked else known[0].role
+
+    def check(self, action: bytes, sigs: Sequence[Signature]) -> None:
+        """Raise `SignatureError` unless every signature on `action` verifies with a valid key.
+
+        A submission is verified once: further actions under the same root cost only hashing.
+        """
+        if not sigs:
+            msg = "no signature"
+            raise SignatureError(msg)
+        leaf = leaf_hash(action)
+        for signature in sigs:
+            known = self._keys.get(signature.key)
+            if known is None:
+                msg = f"key {signature.key!r} is not enrolled in this log"
+                raise SignatureError(msg)
+            if signature.key in self._revoked:
+                msg = f"key {signature.key!r} was revoked"
+                raise SignatureError(msg)
+            root = root_from_inclusion(signature.at, signature.size, leaf, signature.path_hashes())
+            remembered = (signature.key, signature.sig, signature.size, root)
+            if remembered in self._verified:
+                continue
+            try:
+                known[1].verify(b64decode(signature.sig), signed_message(signature.size, root))
+            except InvalidSignature as error:
+                msg = f"the signature of key {signature.key!r} does not fit these bytes"
+                raise SignatureError(msg) from error
+            if len(self._verified) >= _REMEMBERED_MAX:
+                del self._verified[next(iter(self._verified))]
+            self._verified[remembered] = None
+
+    def apply(self, type_name: str, data: Mapping[str, Any]) -> None:
+        """Fold an entry of the log's own stream; entries of other types change no key."""
+        try:
+            if type_name == "ledger.genesis.v1":
+                for item in data.get("keys", ()):
+                    self.enrol(msgspec.convert(item, EnrolledKey))
+            elif type_name == "ledger.key_enrolled.v1":
+                self.enrol(msgspec.convert(data["key"], EnrolledKey))
+            elif type_name == "ledger.key_revoked.v1":
+                self.revoke(str(data["key_id"]))
+        except (msgspec.ValidationError, KeyError) as error:
+            msg = f"{type_name}: {error}"
+            raise SignatureError(msg) from error
