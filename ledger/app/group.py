@@ -59,7 +59,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 def next_recorded_at(now: datetime, last: str) -> str:
-    """`now`, or one microsecond after `last`: each group has a time of its own, never an earlier one."""
+    """`now`, or a microsecond after `last`: each group has its own time, never an earlier one."""
     text = format_instant(now)
     if text > last:
         return text
@@ -115,7 +115,9 @@ class _GroupBuilder:
         stream_head = self.stream_head(action.stream)
         version = stream_head.version + 1
         if action.expected_version not in (None, version):
-            message = f"{action.stream}: expected version {action.expected_version}, next is {version}"
+            message = (
+                f"{action.stream}: expected version {action.expected_version}, next is {version}"
+            )
             return Refused("stream.version_conflict", message, action.id, self.head.size)
         seal = Seal(
             index=self.head.size,
@@ -142,9 +144,7 @@ class _GroupBuilder:
         self.entries.append(SealedEntry(data, action.stream, action.type, action.id, place))
         return place
 
-    def _undo(
-        self, before: tuple[Head, int, int], streams: dict[str, StreamHead | None]
-    ) -> None:
+    def _undo(self, before: tuple[Head, int, int], streams: dict[str, StreamHead | None]) -> None:
         self.head, count, self.bytes = before
         for entry in self.entries[count:]:
             del self.places[entry.action_id]

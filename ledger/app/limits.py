@@ -20,7 +20,7 @@ APPEND_TIMEOUT_SECONDS: Final = 30.0
 """After this a caller gets an outcome that is unknown, not a wait without end."""
 
 CLOCK_AHEAD_SECONDS_MAX: Final = 5.0
-"""A writer does not open behind a head recorded this far ahead of its clock (DESIGN.md section 4)."""
+"""A writer does not open on a head recorded this far ahead of its clock (DESIGN.md 4)."""
 
 OCCURRED_AHEAD_SECONDS_MAX: Final = 300.0
 """`occurred_at` may lie this far after `recorded_at`: clocks differ; beyond it is impossible."""

@@ -65,9 +65,13 @@ class EntryLog(LogReader, Protocol):
     ) -> Sequence[bytes]:
         """Entries (not void) of a stream with `after` < version <= `until`, by version."""
 
-    def notifications(self, start: int, stop: int | None, limit: int) -> Sequence[tuple[int, bytes]]:
-        """(notification id, entry) for ids `start` to `stop`, both included: the 1-based numbering of
-        the entries (not void) of all streams but the log's own."""
+    def notifications(
+        self, start: int, stop: int | None, limit: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """(notification id, entry) for ids `start` to `stop`, both included.
+
+        Ids number the entries (not void) of all streams but the log's own, from 1.
+        """
 
     def notification_id(self, index: int) -> int:
         """The notification id of the entry at `index`, which is of no `ledger:` stream."""

@@ -1,7 +1,7 @@
 """The eventsourcing library's application recorder over any of our logs.
 
-StoredEvent <-> entry: originator_id = stream, topic = type, state = action bytes, originator_version
-= version. A stored event that is no registered action travels as `ledger.stored_event.v1`, its seal
+StoredEvent <-> entry: originator_id = stream, originator_version = version, topic = type, state =
+action bytes. A stored event that is no registered action travels as `ledger.stored_event.v1`, its seal
 version counted from 1. Notification ids number the entries of all streams but the log's own.
 """
 
@@ -63,8 +63,8 @@ def _foreign_id(stream: str, version: int, topic: str, state: bytes) -> str:
 class EntryRecorder(ApplicationRecorder):
     """An `ApplicationRecorder` whose events are entries of an `EntryLog`.
 
-    `is_registered` says which topics are actions of this ledger; other stored events are wrapped, or
-    refused with `ProgrammingError` where `foreign_events` is False (the procedure ledger's own way).
+    `is_registered` says which topics are actions of this ledger; other stored events are wrapped,
+    or refused with `ProgrammingError` where `foreign_events` is False, as in the procedure ledger.
     """
 
     def __init__(
@@ -93,9 +93,9 @@ class EntryRecorder(ApplicationRecorder):
     ) -> Sequence[int] | None:
         """Record the events as one submission; the notification ids of each, in order.
 
-        `sigs` (one tuple of signatures per event) is for actions that arrived signed; without it the
-        recorder's key signs. Raises `IntegrityError` where a version is taken, `OperationalError`
-        where the outcome is unknown or the log cannot be written.
+        `sigs` (one tuple of signatures per event) is for actions that arrived signed; without it
+        the recorder's key signs. Raises `IntegrityError` where a version is taken,
+        `OperationalError` where the outcome is unknown or the log cannot be written.
         """
         if not stored_events:
             return []
@@ -158,8 +158,11 @@ class EntryRecorder(ApplicationRecorder):
             msg = f"{event.topic} of {event.originator_id}: {error}"
             raise ProgrammingError(msg) from error
         if (action.stream, action.type) != (event.originator_id, event.topic):
-            msg = f"stored event says {event.topic} of {event.originator_id}, its action {action.type}"
-            raise ProgrammingError(msg + f" of {action.stream}")
+            msg = (
+                f"stored event says {event.topic} of {event.originator_id}, "
+                f"its action says {action.type} of {action.stream}"
+            )
+            raise ProgrammingError(msg)
         return SignedAction(
             action.id, action.stream, action.type, event.state, (), event.originator_version
         )
@@ -212,9 +215,7 @@ class EntryRecorder(ApplicationRecorder):
         text = str(originator_id)
         kind, separator, _ = text.partition(":")
         if separator and kind != "system":
-            data = self.log.stream_entries(
-                text, after=gt or 0, until=lte, desc=desc, limit=limit
-            )
+            data = self.log.stream_entries(text, after=gt or 0, until=lte, desc=desc, limit=limit)
             return [self._to_stored_event(decode_entry(item)) for item in data]
         # Wrapped events have versions of their own: read the stream, then select.
         stream = self._foreign_stream(originator_id)

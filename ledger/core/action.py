@@ -16,11 +16,21 @@ from ledger.core.canonical import CanonicalError, decode_canonical, encode_canon
 from ledger.core.times import parse_instant
 
 STREAM_KINDS: Final = frozenset(
-    "ledger dossier officer unit procedure authority calendar system inspection".split()
+    {
+        "ledger",
+        "dossier",
+        "officer",
+        "unit",
+        "procedure",
+        "authority",
+        "calendar",
+        "system",
+        "inspection",
+    }
 )
 
 FOREIGN_EVENT: Final = ("system", "ledger.stored_event.v1")
-"""An event of somebody's own eventsourcing application travels in a stream of kind system, because
+"""An event of somebody's own eventsourcing application travels in a stream of kind system:
 entries of `ledger:` streams are never notifications."""
 
 STREAM_PATTERN: Final = r"\A[a-z]+:(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})+\Z"
@@ -40,7 +50,7 @@ class ActionError(ValueError):
 
 
 class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When the source says it happened; `at` is UTC with six decimals, rounded to `precision`."""
+    """When the source says it happened; `at` is UTC with six decimals, cut to `precision`."""
 
     at: str
     precision: Literal["instant", "second", "minute", "day"]
@@ -49,7 +59,9 @@ class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who asserts it. `id` is the source's account name, in clear; a person's name is never here."""
 
-    kind: Literal["officer", "applicant", "proxy", "system", "external_agency", "auditor", "support"]
+    kind: Literal[
+        "officer", "applicant", "proxy", "system", "external_agency", "auditor", "support"
+    ]
     id: Named
     unit: str = ""
     post: str = ""

@@ -95,10 +95,11 @@ def decode_canonical(data: bytes) -> Any:
             (i for i, (a, b) in enumerate(zip(data, again, strict=False)) if a != b),
             min(len(data), len(again)),
         )
-        msg = f"not canonical at byte {at}: expected {again[at : at + 24]!r}, found {data[at : at + 24]!r}"
+        expected, found = again[at : at + 24], data[at : at + 24]
+        msg = f"not canonical at byte {at}: expected {expected!r}, found {found!r}"
         raise CanonicalError(msg)
-    # Floats were refused while decoding. What else may hide (null, long integers, keys beyond ASCII,
-    # deep nesting) leaves a trace in the bytes; only then is the slow walk needed.
+    # Floats were refused while decoding. What else may hide (null, long integers, keys beyond
+    # ASCII, deep nesting) leaves a trace in the bytes; only then is the slow walk needed.
     if (
         b"null" in data
         or not data.isascii()

@@ -1,4 +1,4 @@
-"""Heads: where a log and a stream stand. The link of an entry is the leaf hash of the one before."""
+"""Heads: where a log and a stream stand. The link is the leaf hash of the entry before."""
 
 from __future__ import annotations
 

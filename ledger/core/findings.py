@@ -1,17 +1,17 @@
 """Verdicts and findings: what a check says, in one shape for library, CLI and reports.
 
-A finding is data until the edge renders it: what happened, where, expected, actual, what to do next.
+A finding is data until the edge renders it: what happened, where, expected, actual, what next.
 "Cannot know" is indeterminate: never passed, never failed.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """The only three verdicts."""
 
     PASSED = "passed"

@@ -1,4 +1,4 @@
-"""Instants as text: RFC 3339 in UTC, always six decimals and `Z`, so that text order is time order."""
+"""Instants as text: RFC 3339 in UTC, six decimals and `Z`, so that text order is time order."""
 
 from __future__ import annotations
 

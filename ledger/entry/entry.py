@@ -1,4 +1,4 @@
-"""The entry: `<seal line>\\n<action bytes>`, format version 1 (DESIGN.md section 3). Frozen for ever.
+"""The entry: `<seal line>\\n<action bytes>`, format version 1 (DESIGN.md section 3). Frozen.
 
 What is hashed is the bytes as stored. A record that this module refuses is not an entry; a record
 whose seal line names a newer format is not for this software, and the reader must stop.
@@ -72,7 +72,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A well-formed entry: its seal, the action as decoded builtins, and its bytes and leaf (hex)."""
+    """A well-formed entry: its seal, the action as builtins, its bytes and its leaf (hex)."""
 
     seal: Seal
     action: dict[str, Any]
@@ -145,7 +145,9 @@ def _check_seal(seal: Seal) -> None:
             raise ValueError(msg)
         _check_base64("sigs.sig", signature.sig, SIGNATURE_BYTES)
         if len(signature.path) != inclusion_length(signature.at, signature.size):
-            msg = f"sigs: path of {len(signature.path)} for place {signature.at} of {signature.size}"
+            msg = (
+                f"sigs: path of {len(signature.path)} for place {signature.at} of {signature.size}"
+            )
             raise ValueError(msg)
         for item in signature.path:
             _check_base64("sigs.path", item, HASH_BYTES)
@@ -175,7 +177,7 @@ def _refuse_seal(why: str) -> NoReturn:
 
 
 def decode_entry(data: bytes) -> Entry:
-    """The entry in `data`; raises `EntryError`, or `NewerFormatError` where the reader must stop."""
+    """The entry in `data`; raises `EntryError`, or `NewerFormatError`: the reader must stop."""
     if len(data) > ENTRY_BYTES_MAX:
         msg = f"{len(data)} bytes, at most {ENTRY_BYTES_MAX}"
         raise EntryError(msg)
@@ -208,5 +210,3 @@ def encode_entry(seal: Seal, action_bytes: bytes) -> bytes:
         msg = f"entry of {len(data)} bytes, at most {ENTRY_BYTES_MAX}: documents stay outside"
         raise EntryError(msg)
     return data
-
-

@@ -1,9 +1,9 @@
-"""Which records count, and what a counted entry means for its stream: the fold every reader shares.
+"""Which records count, and what an entry means for its stream: the fold every reader shares.
 
-Chain rule (KAFKA.md section 1): a record counts only if it is a well-formed entry of this origin with
-`index` = size and `prev` = head; any other record is a stray, for everyone, for ever. A counted entry
-whose signature is wrong, or that does not continue its stream, keeps its index but is void: no fold
-applies it. Writer, projections and verifier use this one class, so they cannot part.
+Chain rule (KAFKA.md section 1): a record counts only if it is a well-formed entry of this origin
+with `index` = size and `prev` = head; any other record is a stray, for everyone, for ever. A
+counted entry whose signature is wrong, or that does not continue its stream, keeps its index but is
+void: no fold applies it. Writer, projections and verifier use this one class, so they cannot part.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class SignatureError(ValueError):
 
 
 class EnrolledKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A public key as genesis and `ledger.key_enrolled.v1` name it; `public` is base64 of 32 bytes."""
+    """A public key as the log enrols it; `public` is the base64 of its 32 bytes."""
 
     id: str
     alg: Literal["Ed25519"]
