@@ -1,1 +1,1 @@
-"""What is done with entries: intake, grouping, the writer's session, the eventsourcing application."""
+"""What is done with entries: intake, grouping, the writer's session, the application."""

@@ -1,8 +1,8 @@
 """The eventsourcing library's application recorder over any of our logs.
 
 StoredEvent <-> entry: originator_id = stream, originator_version = version, topic = type, state =
-action bytes. A stored event that is no registered action travels as `ledger.stored_event.v1`, its seal
-version counted from 1. Notification ids number the entries of all streams but the log's own.
+action bytes. A stored event that is no registered action travels as `ledger.stored_event.v1`, its
+seal version counted from 1. Notification ids number the entries of all streams but the log's own.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from ledger.core.action import (
     encode_action,
     stream_id,
 )
+from ledger.core.ids import uuid7_text
 from ledger.entry.entry import Entry, Signature, decode_entry
 from ledger.entry.signatures import SigningKey
 
@@ -54,10 +55,7 @@ _SUBSCRIPTION_WAIT_SECONDS: Final = 0.5
 def _foreign_id(stream: str, version: int, topic: str, state: bytes) -> str:
     """A UUIDv7-shaped id (time 0) from what is stored: the same stored event has the same id."""
     digest = sha256(b"\n".join((stream.encode(), b"%d" % version, topic.encode(), state))).digest()
-    raw = bytearray(6) + bytearray(digest[:10])
-    raw[6] = 0x70 | (raw[6] & 0x0F)
-    raw[8] = 0x80 | (raw[8] & 0x3F)
-    return str(UUID(bytes=bytes(raw)))
+    return uuid7_text(0, digest)
 
 
 class EntryRecorder(ApplicationRecorder):

@@ -50,14 +50,14 @@ class ActionError(ValueError):
 
 
 class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When the source says it happened; `at` is UTC with six decimals, cut to `precision`."""
+    """When the source says it happened; `at` is UTC, six decimals, cut to `precision`."""
 
     at: str
     precision: Literal["instant", "second", "minute", "day"]
 
 
 class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Who asserts it. `id` is the source's account name, in clear; a person's name is never here."""
+    """Who asserts it. `id` is the account name, in clear; a person's name is never here."""
 
     kind: Literal[
         "officer", "applicant", "proxy", "system", "external_agency", "auditor", "support"

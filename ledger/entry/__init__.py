@@ -1,1 +1,1 @@
-"""The unit that is hashed: seal line and action bytes, signatures, sealed fields, the chain rule."""
+"""The unit that is hashed: seal line and action, signatures, sealed fields, the chain rule."""

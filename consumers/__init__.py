@@ -1,0 +1,1 @@
+"""Services and doors: the command line, workers, and `bootstrap`, which joins the parts."""

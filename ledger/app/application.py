@@ -1,0 +1,343 @@
+"""The procedure ledger: the eventsourcing application and its asynchronous door.
+
+Both doors decide on a dossier's state, sign, and hand one submission to the log's one writer, which
+settles concurrency: another action of the same dossier that came first means deciding again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    Mapper,
+    MapperDeserialisationError,
+    StoredEvent,
+)
+
+from ledger.app.intake import check_action_bytes, check_signatures
+from ledger.app.limits import CONFLICT_RETRIES_MAX, STATES_REMEMBERED_MAX
+from ledger.app.ports import EntryLog
+from ledger.app.recorder import EntryRecorder
+from ledger.app.submission import (
+    Answer,
+    Place,
+    Recorded,
+    Refused,
+    RefusedError,
+    SignedAction,
+    Submission,
+)
+from ledger.core.action import (
+    Action,
+    Actor,
+    OccurredAt,
+    convert_action,
+    decode_action,
+    encode_action,
+)
+from ledger.core.ids import uuid7_milliseconds, uuid7_text
+from ledger.core.times import format_instant
+from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, Rules, decide, evolve
+from ledger.domain.events import is_registered
+from ledger.entry.entry import Signature, decode_entry
+from ledger.entry.signatures import KeyRing, SigningKey
+
+
+class ActionEvent(msgspec.Struct, frozen=True):
+    """An action as the library's domain event: stream, version, and the action with its bytes."""
+
+    originator_id: str
+    originator_version: int
+    action: Action
+    data: bytes
+
+
+class Dossier(msgspec.Struct, frozen=True):
+    """A dossier as the library's immutable aggregate: stream id, version and folded state."""
+
+    id: str
+    version: int
+    state: DossierState
+
+
+def project_dossier(initial: Dossier | None, events: Iterable[ActionEvent]) -> Dossier | None:
+    """The `projector_func` for `Repository.get`: the domain's own `evolve`, nothing else."""
+    dossier = initial
+    for event in events:
+        state = EMPTY_DOSSIER if dossier is None else dossier.state
+        version = event.originator_version
+        dossier = Dossier(event.originator_id, version, evolve(state, event.action, version))
+    return dossier
+
+
+class ActionMapper(Mapper[str]):
+    """Action <-> StoredEvent. Types come from the closed registry; no name is ever imported."""
+
+    def __init__(self) -> None:
+        # Stored events hold the action's own bytes: there is nothing to transcode or encrypt here.
+        pass
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        """The stored event whose state is the action's exact bytes."""
+        event: ActionEvent = domain_event
+        return StoredEvent(
+            event.originator_id, event.originator_version, event.action.type, event.data
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The action in a stored event; raises `MapperDeserialisationError` for unknown types."""
+        if not is_registered(stored_event.topic):
+            msg = f"{stored_event.topic!r} is no event type of this ledger"
+            raise MapperDeserialisationError(msg)
+        return ActionEvent(
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            decode_action(stored_event.state),
+            stored_event.state,
+        )
+
+
+def derived_id(cause_id: str, type_name: str, place: int) -> str:
+    """The UUIDv7 of a derived action: its cause's time, the other bits from cause, type and place.
+
+    A cause that is sent again derives the same ids, so nothing is derived twice.
+    """
+    digest = sha256(f"pal/derived/v1\n{cause_id}\n{type_name}\n{place}\n".encode()).digest()
+    return uuid7_text(uuid7_milliseconds(cause_id), digest)
+
+
+class _Decided(msgspec.Struct, frozen=True):
+    """What one action becomes: the submission, and the dossier's state once it is recorded."""
+
+    submission: Submission
+    actions: tuple[Action, ...]
+    state: DossierState | None
+
+
+class ProcedureLedger(Application[str]):
+    """Records procedure actions in one log. `key` signs what this process asserts (role source),
+    `ledger_key` what the ledger derives; `now` gives the aware current time."""
+
+    name = "ledger"
+
+    def __init__(
+        self,
+        log: EntryLog,
+        *,
+        key: SigningKey,
+        ledger_key: SigningKey,
+        rules: Rules,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.log = log
+        self.key = key
+        self.ledger_key = ledger_key
+        self.rules = rules
+        self.now = now
+        self.ledger_name = log.origin.rpartition("/")[0]
+        self._states: OrderedDict[str, tuple[int, DossierState]] = OrderedDict()
+        self._keys = KeyRing()
+        self._keys_version = 0
+        super().__init__()
+
+    # What the library asks for
+
+    def construct_mapper(self) -> Mapper[str]:
+        """Our mapper: the state of a stored event is the action's bytes."""
+        return ActionMapper()
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        """The recorder over this ledger's log; foreign events are refused here."""
+        return EntryRecorder(
+            self.log,
+            self.key,
+            is_registered=is_registered,
+            now=lambda: format_instant(self.now()),
+            foreign_events=False,
+        )
+
+    def close(self) -> None:
+        """Close the log; safe to call again."""
+        super().close()
+        self.log.close()
+
+    # The synchronous door
+
+    def dossier(self, stream: str) -> Dossier | None:
+        """The dossier as recorded now, or None."""
+        try:
+            return self.repository.get(stream, projector_func=project_dossier)  # type: ignore[type-var]  # frozen msgspec structs satisfy the library's protocol at run time
+        except AggregateNotFoundError:
+            return None
+
+    def record(self, action: Action, sigs: Sequence[Signature] = ()) -> Sequence[Place]:
+        """Record one action (and what it derives) through `Application.save`; waits for the answer.
+
+        Gives the places of the action and of what was derived. Raises `RefusedError`.
+        """
+        data = encode_action(action)
+        self._check(data, sigs)
+        for _ in range(CONFLICT_RETRIES_MAX):
+            known = self.log.place_of(action.id)
+            if known is not None:
+                return self._first_answer(known, action.id, data).places
+            decided = self._decide(action, data, sigs, *self._load(action.stream))
+            version = self.log.stream_head(action.stream).version
+            events = [
+                ActionEvent(a.stream, s.expected_version or version + 1, a, s.data)
+                for a, s in zip(decided.actions, decided.submission.actions, strict=True)
+            ]
+            try:
+                self.save(*events, sigs=[s.sigs for s in decided.submission.actions])
+            except IntegrityError:
+                self._states.pop(action.stream, None)
+                continue
+            places = [self.log.place_of(a.id) for a in decided.actions]
+            self._remember(action.stream, decided, places[-1])
+            return [place for place in places if place is not None]
+        raise self._too_many_conflicts(action)
+
+    # The asynchronous door
+
+    async def append(self, action: Action | bytes, sigs: Sequence[Signature] = ()) -> Recorded:
+        """Record one action (and what it derives); the answer is final.
+
+        `sigs` are those that came with the bytes; without them this process's key signs. The same
+        action id gives the first answer again. Raises `RefusedError`, `OutcomeUnknownError` or
+        `UnavailableError`.
+        """
+        data = action if isinstance(action, bytes) else encode_action(action)
+        checked = self._check(data, sigs)
+        for _ in range(CONFLICT_RETRIES_MAX):
+            known = self.log.place_of(checked.id)
+            if known is not None:
+                return self._first_answer(known, checked.id, data)
+            if self._is_loaded(checked.stream):
+                loaded = self._load(checked.stream)
+            else:
+                loaded = await asyncio.to_thread(self._load, checked.stream)
+            decided = self._decide(checked, data, sigs, *loaded)
+            answer = await self.log.append(decided.submission)
+            if isinstance(answer, Recorded):
+                self._remember(checked.stream, decided, answer.places[-1])
+                return answer
+            self._raise_unless_conflict(answer)
+            self._states.pop(checked.stream, None)
+        raise self._too_many_conflicts(checked)
+
+    # What both share
+
+    def _check(self, data: bytes, sigs: Sequence[Signature]) -> Action:
+        action = check_action_bytes(data, self.ledger_name, self.now())
+        if sigs:
+            check_signatures(data, sigs, self._key_ring())
+        return action
+
+    def _key_ring(self) -> KeyRing:
+        own = f"ledger:{self.log.origin}"
+        version = self.log.stream_head(own).version
+        if version != self._keys_version:
+            for item in self.log.stream_entries(own, after=self._keys_version, until=version):
+                entry = decode_entry(item)
+                self._keys.apply(entry.seal.type, entry.action["data"])
+            self._keys_version = version
+        return self._keys
+
+    def _is_loaded(self, stream: str) -> bool:
+        known = self._states.get(stream)
+        version = known[0] if known is not None else 0
+        return version == self.log.stream_head(stream).version
+
+    def _load(self, stream: str) -> tuple[int, DossierState]:
+        """Version and state of a dossier as recorded now (blocking where it must be read)."""
+        version = self.log.stream_head(stream).version
+        known, state = self._states.get(stream, (0, EMPTY_DOSSIER))
+        if not stream.startswith("dossier:"):
+            return version, EMPTY_DOSSIER
+        for item in self.log.stream_entries(stream, after=known, until=version):
+            entry = decode_entry(item)
+            state = evolve(state, convert_action(entry.action), entry.seal.version)
+        return version, state
+
+    def _decide(
+        self,
+        action: Action,
+        data: bytes,
+        sigs: Sequence[Signature],
+        version: int,
+        state: DossierState,
+    ) -> _Decided:
+        own_sigs = tuple(sigs) or self.key.sign([data])[0]
+        if not action.stream.startswith("dossier:"):
+            signed = SignedAction(action.id, action.stream, action.type, data, own_sigs)
+            return _Decided(Submission((signed,)), (action,), None)
+        decision = decide(state, action, self.rules)
+        if isinstance(decision, Impossible):
+            raise RefusedError(decision.code, decision.message, field=decision.field)
+        derived = tuple(
+            self._derived_action(action, item.type, item.data, place)
+            for place, item in enumerate(decision.derived)
+        )
+        actions = (action, *derived)
+        for step, item in enumerate(actions, 1):
+            state = evolve(state, item, version + step)
+        bodies = [encode_action(item) for item in derived]
+        all_sigs = [own_sigs, *(self.ledger_key.sign(bodies) if bodies else [])]
+        signed_actions = tuple(
+            SignedAction(item.id, item.stream, item.type, body, signatures, version + step)
+            for step, (item, body, signatures) in enumerate(
+                zip(actions, [data, *bodies], all_sigs, strict=True), 1
+            )
+        )
+        return _Decided(Submission(signed_actions), actions, state)
+
+    def _derived_action(
+        self, cause: Action, type_name: str, data: dict[str, Any], place: int
+    ) -> Action:
+        return Action(
+            id=derived_id(cause.id, type_name, place),
+            type=type_name,
+            stream=cause.stream,
+            occurred_at=OccurredAt(cause.occurred_at.at, cause.occurred_at.precision),
+            actor=Actor(kind="system", id="ledger"),
+            data=data,
+            causes=(cause.id,),
+        )
+
+    def _remember(self, stream: str, decided: _Decided, last: Place | None) -> None:
+        if decided.state is None or last is None:
+            return
+        self._states[stream] = (last.version, decided.state)
+        self._states.move_to_end(stream)
+        while len(self._states) > STATES_REMEMBERED_MAX:
+            self._states.popitem(last=False)
+
+    def _first_answer(self, known: Place, action_id: str, data: bytes) -> Recorded:
+        if known.digest != sha256(data).digest():
+            raise RefusedError(
+                "action.id_reused",
+                f"action id {action_id} is recorded at index {known.index} with other bytes",
+                field="id",
+                next_step="give the new action an id of its own",
+            )
+        return Recorded((known,), new=0)
+
+    def _raise_unless_conflict(self, answer: Answer) -> None:
+        if isinstance(answer, Refused) and answer.code != "stream.version_conflict":
+            raise RefusedError(answer.code, answer.message)
+
+    def _too_many_conflicts(self, action: Action) -> RefusedError:
+        return RefusedError(
+            "stream.version_conflict",
+            f"{action.stream}: other actions came first {CONFLICT_RETRIES_MAX} times",
+            next_step="send the action again",
+        )

@@ -1,0 +1,76 @@
+"""Intake: what must hold before an action may reach the writer. Pure: keys and time are arguments.
+
+The ledger refuses only what is malformed, unauthenticated, conflicting or impossible. It never
+refuses an action because it breaks a duty: the breach is the evidence (DESIGN.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
+from ledger.app.submission import RefusedError
+from ledger.core.action import Action, ActionError, decode_action
+from ledger.core.merkle import ProofError
+from ledger.core.times import format_instant
+from ledger.domain.events import EventError, decode_event, is_registered
+from ledger.entry.entry import Signature
+from ledger.entry.signatures import KeyRing, SignatureError
+
+
+def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
+    """The action in `data`, if this ledger may record it now; raises `RefusedError`."""
+    try:
+        action = decode_action(data)
+    except ActionError as error:
+        raise RefusedError(
+            "action.malformed", str(error), next_step="mend the named field and send it again"
+        ) from error
+    if not is_registered(action.type):
+        raise RefusedError(
+            "action.unknown_type",
+            f"{action.type} is no event type of this ledger",
+            field="type",
+            next_step="see docs/reference for the types, or install newer software",
+        )
+    if action.stream.startswith("ledger:"):
+        raise RefusedError(
+            "action.reserved_stream",
+            "the log's own stream is written by the ledger alone",
+            field="stream",
+        )
+    try:
+        decode_event(action.type, action.data)
+    except EventError as error:
+        raise RefusedError("action.malformed", str(error), field="data") from error
+    if action.ledger not in ("", ledger_name):
+        raise RefusedError(
+            "action.other_ledger",
+            f"signed for ledger {action.ledger!r}, this is {ledger_name!r}",
+            field="ledger",
+            next_step="send it to the ledger that it names",
+        )
+    latest = format_instant(now + timedelta(seconds=OCCURRED_AHEAD_SECONDS_MAX))
+    if action.occurred_at.at > latest:
+        raise RefusedError(
+            "action.from_the_future",
+            f"occurred_at {action.occurred_at.at} lies more than "
+            f"{OCCURRED_AHEAD_SECONDS_MAX:.0f} s after now ({format_instant(now)})",
+            field="occurred_at",
+            next_step="set the clock of the source",
+        )
+    return action
+
+
+def check_signatures(data: bytes, sigs: Sequence[Signature], keys: KeyRing) -> None:
+    """Raise `RefusedError` unless each signature that came with the action verifies."""
+    try:
+        keys.check(data, sigs)
+    except (SignatureError, ProofError) as error:
+        raise RefusedError(
+            "signature.invalid",
+            str(error),
+            field="sigs",
+            next_step="sign the exact bytes with a key that this log has enrolled (pal keys list)",
+        ) from error
