@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 from ledger.adapters.keys import KeyStore
-from ledger.adapters.sqlite import SqliteLog
+from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.trust import Trust, load_trust, pin
 from ledger.app.genesis import genesis_entry
 
