@@ -8,13 +8,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from eventsourcing import sqlite as library
 from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
     InfrastructureFactory,
     ProcessRecorder,
 )
-from eventsourcing.sqlite import SQLiteFactory, SQLiteTrackingRecorder
+from eventsourcing.sqlite import SQLiteTrackingRecorder
 from eventsourcing.utils import Environment, EnvType
 
 from ledger.adapters.keys import KeyStore
@@ -26,6 +27,7 @@ from ledger.core.canonical import encode_canonical
 from ledger.core.ids import uuid7_text
 from ledger.core.times import format_instant
 
+# The library looks for exactly one factory class in a module: its own is named through its module.
 __all__ = ["Factory", "SqliteLog"]
 
 
@@ -58,8 +60,10 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
         keys = self.env.get(self.LEDGER_KEYS_FOLDER)
         self._keys = KeyStore(Path(keys) if keys else self._path.parent / "keys")
         side = dict(self.env)
-        side.setdefault(SQLiteFactory.SQLITE_DBNAME, f"{path}.side")
-        self._side = SQLiteFactory(Environment(self.env.name, side))
+        side.setdefault(library.SQLiteFactory.SQLITE_DBNAME, f"{path}.side")
+        self._side = library.SQLiteFactory(Environment(self.env.name, side))
+        # Only its construction needs the side file's name: later settings are those of this one.
+        self._side.env = self.env
         self._recorder: EntryRecorder | None = None
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:

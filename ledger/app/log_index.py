@@ -18,7 +18,7 @@ from ledger.app.ports import Record
 from ledger.app.submission import Place
 from ledger.core.chain import Head, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
-from ledger.core.merkle import leaf_hash
+from ledger.core.merkle import HASH_BYTES, leaf_hash
 from ledger.entry.entry import Entry
 from ledger.entry.log_state import Judged, LogState, Stray, StrayTracker
 
@@ -53,6 +53,7 @@ class MemoryIndex:
         self._tracker = StrayTracker()
         self._places: dict[str, Place] = {}
         self._offsets = array("q")
+        self._leaves = bytearray()
         self._streams: dict[str, array[int]] = {}
         self._notifications = array("q")
 
@@ -77,6 +78,10 @@ class MemoryIndex:
     def offset_of(self, index: int) -> int:
         """The offset of the entry at `index`."""
         return self._offsets[index]
+
+    def leaf_of(self, index: int) -> str:
+        """The hex leaf hash of the entry at `index`."""
+        return self._leaves[HASH_BYTES * index : HASH_BYTES * (index + 1)].hex()
 
     def stream_indices(self, stream: str, after: int, until: int | None) -> Sequence[int]:
         """Indices of a stream's entries with `after` < version <= `until`, by version."""
@@ -148,6 +153,7 @@ class MemoryIndex:
             self.state.recorded_at = max(self.state.recorded_at, group.recorded_at)
             self.position = offset + 1
             self._offsets.append(offset)
+            self._leaves += bytes.fromhex(sealed.place.leaf)
             self._keep(sealed.stream, sealed.action_id, sealed.place)
         self._check_expected()
 
@@ -169,6 +175,7 @@ class MemoryIndex:
     def _enter(self, judged: Judged, offset: int) -> None:
         entry = judged.entry
         self._offsets.append(offset)
+        self._leaves += bytes.fromhex(entry.leaf)
         if judged.void:
             return
         action_id = entry.action.get("id")

@@ -76,6 +76,8 @@ class KeyRing:
         self._keys: dict[str, tuple[EnrolledKey, Ed25519PublicKey]] = {}
         self._revoked: set[str] = set()
         self._verified: dict[tuple[str, str, int, bytes], None] = {}
+        self.verifications = 0
+        """How many signatures were verified: one for each submission and key."""
 
     def enrol(self, key: EnrolledKey) -> None:
         """Add a key; raises `SignatureError` for a key that is no key or an id used before."""
@@ -133,6 +135,7 @@ class KeyRing:
             except InvalidSignature as error:
                 msg = f"the signature of key {signature.key!r} does not fit these bytes"
                 raise SignatureError(msg) from error
+            self.verifications += 1
             if len(self._verified) >= _REMEMBERED_MAX:
                 del self._verified[next(iter(self._verified))]
             self._verified[remembered] = None

@@ -1,0 +1,213 @@
+"""The settings that a ledger's topic must have (KAFKA.md section 4): made here, checked here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from ledger.adapters.kafka_client import (
+    CHUNK_BYTES,
+    CONNECT_SECONDS,
+    Partition,
+    prepare_client_library,
+    unreachable,
+)
+from ledger.app.limits import GROUP_BYTES_MAX, GROUP_ENTRIES_MAX
+from ledger.app.submission import LedgerError, UnavailableError
+from ledger.core.merkle import leaf_hash
+from ledger.entry.entry import EntryError, decode_entry
+
+T = TypeVar("T")
+
+_log = logging.getLogger("ledger.kafka")
+
+MESSAGE_BYTES_MAX: Final = GROUP_BYTES_MAX + 128 * 2**10 + 100 * GROUP_ENTRIES_MAX
+"""Above the largest batch: entries, the last one that still fits, and Kafka's own framing."""
+
+_TOPIC_EXISTS: Final = 36
+_REPLICAS_SAFE: Final = 3
+_WANTED: Final[Mapping[str, str]] = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "message.timestamp.type": "LogAppendTime",
+    "compression.type": "producer",
+    "unclean.leader.election.enable": "false",
+}
+
+
+class TopicSettingsError(UnavailableError):
+    """A setting of the topic with which acknowledged actions could be lost; nothing was written."""
+
+    code = "kafka.topic_settings"
+
+
+class TopicExistsError(LedgerError):
+    """The topic already holds another log."""
+
+    code = "log.exists"
+
+
+def wanted_settings(replicas: int) -> dict[str, str]:
+    """The settings for a topic of so many replicas."""
+    durability = (
+        {"min.insync.replicas": "2"}
+        if replicas >= _REPLICAS_SAFE
+        else {"min.insync.replicas": "1", "flush.messages": "1"}
+    )
+    return {**_WANTED, **durability, "max.message.bytes": str(MESSAGE_BYTES_MAX)}
+
+
+def check_settings(topic: str, bootstrap: str, found: Mapping[str, str], replicas: int) -> str:
+    """Compare a topic's settings with what a ledger needs; gives a warning, or "".
+
+    Raises `TopicSettingsError` naming the setting, its value, the wanted value and the command.
+    """
+
+    def refuse(name: str, wanted: str) -> TopicSettingsError:
+        actual = found.get(name, "not set")
+        return TopicSettingsError(
+            f"topic {topic}: {name} is {actual}, a ledger needs {wanted}; nothing was written",
+            next_step=f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type "
+            f"topics --entity-name {topic} --add-config {name}={wanted}",
+        )
+
+    for name, wanted in _WANTED.items():
+        if found.get(name) != wanted:
+            raise refuse(name, wanted)
+    if int(found.get("max.message.bytes", "0")) < MESSAGE_BYTES_MAX:
+        raise refuse("max.message.bytes", str(MESSAGE_BYTES_MAX))
+    if replicas >= _REPLICAS_SAFE:
+        if int(found.get("min.insync.replicas", "1")) < 2:
+            raise refuse("min.insync.replicas", "2")
+        return ""
+    if found.get("flush.messages") != "1":
+        return (
+            f"topic {topic} has {replicas} replica(s) and flush.messages="
+            f"{found.get('flush.messages')}: a power cut may lose acknowledged actions"
+        )
+    return ""
+
+
+async def _in_time(bootstrap: str, work: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(work, CONNECT_SECONDS)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(bootstrap, repr(error)) from error
+
+
+async def _topic_settings(admin: Any, topic: str) -> dict[str, str]:
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+    (response,) = await admin.describe_configs([resource])
+    ((code, message, _, _, entries),) = response.resources
+    if code != 0:
+        raise UnavailableError(
+            f"topic {topic}: its settings cannot be read: {message or for_code(code).__name__}",
+            next_step="check the topic's name, and that this account may DescribeConfigs",
+        )
+    return {entry[0]: entry[1] for entry in entries}
+
+
+async def preflight(bootstrap: str, topic: str) -> str:
+    """Check the topic before a writer opens; the warning to show, or "". Writes nothing.
+
+    Raises `TopicSettingsError` on a setting that may lose entries, `UnavailableError` otherwise.
+    """
+    prepare_client_library()
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="pal-preflight")
+    try:
+        await _in_time(bootstrap, admin.start())
+        (described,) = await _in_time(bootstrap, admin.describe_topics([topic]))
+        if described["error_code"] != 0:
+            msg = f"the broker at {bootstrap} has no topic {topic!r}"
+            raise UnavailableError(msg, next_step="pal log create, or check the topic's name")
+        replicas = min(len(item["replicas"]) for item in described["partitions"])
+        found = await _in_time(bootstrap, _topic_settings(admin, topic))
+    finally:
+        await admin.close()
+    warning = check_settings(topic, bootstrap, found, replicas)
+    if warning:
+        _log.warning("%s", warning)
+    return warning
+
+
+def create_log(
+    bootstrap: str, topic: str, genesis_entry: bytes, *, replicas: int = 1, partitions: int = 1
+) -> None:
+    """Create the topic with the settings of a ledger and write the genesis at offset 0.
+
+    A topic that already begins with this very genesis is left as it is. Raises `TopicExistsError`
+    where it holds anything else, `UnavailableError` where the broker does not answer.
+    """
+    asyncio.run(create_log_async(bootstrap, topic, genesis_entry, replicas, partitions))
+
+
+async def create_log_async(
+    bootstrap: str, topic: str, genesis_entry: bytes, replicas: int = 1, partitions: int = 1
+) -> None:
+    """`create_log` on the caller's event loop."""
+    prepare_client_library()
+    genesis = decode_entry(genesis_entry)
+    number = int(genesis.seal.origin.rpartition("/")[2])
+    if number >= partitions:
+        partitions = number + 1
+    await _create_topic(bootstrap, topic, replicas, partitions)
+    await preflight(bootstrap, topic)
+    reader = await Partition.open(bootstrap, topic, number)
+    try:
+        chunk = await reader.fetch(0, max_bytes=CHUNK_BYTES)
+        if chunk.end > 0:
+            _check_same_log(topic, chunk.records[0].data if chunk.records else None, genesis_entry)
+            return
+        await _write_first(bootstrap, topic, number, genesis_entry)
+        chunk = await reader.fetch(0, max_bytes=CHUNK_BYTES)
+        _check_same_log(topic, chunk.records[0].data if chunk.records else None, genesis_entry)
+    finally:
+        await reader.close()
+
+
+def _check_same_log(topic: str, first: bytes | None, genesis_entry: bytes) -> None:
+    if first is not None and leaf_hash(first) == leaf_hash(genesis_entry):
+        return
+    try:
+        owner = decode_entry(first or b"").seal.origin
+    except EntryError:
+        owner = "records that are no log"
+    msg = f"topic {topic} already holds {owner}"
+    raise TopicExistsError(msg, next_step="name a topic of its own for this log")
+
+
+async def _create_topic(bootstrap: str, topic: str, replicas: int, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="pal-create")
+    try:
+        await _in_time(bootstrap, admin.start())
+        settings = wanted_settings(replicas)
+        new = NewTopic(topic, partitions, replicas, topic_configs=settings)
+        response = await _in_time(bootstrap, admin.create_topics([new]))
+        ((_, code, message),) = (item[:3] for item in response.topic_errors)
+        if code not in (0, _TOPIC_EXISTS):
+            raise UnavailableError(
+                f"topic {topic} was not created: {message or for_code(code).__name__}",
+                next_step="check the topic's name and that this account may create topics",
+            )
+    finally:
+        await admin.close()
+
+
+async def _write_first(bootstrap: str, topic: str, partition: int, entry: bytes) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0
+    )
+    await _in_time(bootstrap, producer.start())
+    try:
+        sent = producer.send_and_wait(topic, entry, partition=partition)
+        await _in_time(bootstrap, sent)
+    finally:
+        await _in_time(bootstrap, producer.stop())

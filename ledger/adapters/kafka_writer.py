@@ -1,0 +1,294 @@
+"""Carries out what the sequencer decides, with aiokafka, on one event loop. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from secrets import token_bytes
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
+from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
+from ledger.app.limits import QUEUE_SUBMISSIONS_MAX
+from ledger.app.log_index import MemoryIndex
+from ledger.app.sequencer import (
+    CloseProducer,
+    Deliver,
+    Effect,
+    Moment,
+    NewProducer,
+    Phase,
+    ReadFrom,
+    SendBatch,
+    Sequencer,
+    WakeAt,
+)
+from ledger.app.submission import Answer, LedgerError, Submission, UnavailableError
+from ledger.core.findings import FindingError
+from ledger.core.ids import uuid7_text
+from ledger.entry.entry import NewerFormatError
+
+BATCH_SECONDS: Final = 10.0
+"""After this the outcome of a batch is unknown; the callers behind it wait longer."""
+PROGRESS_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 0.25
+IDLE_SECONDS: Final = 1.0
+"""A writer that has appended nothing for so long looks whether somebody else has."""
+
+Outcome = Answer | Exception
+
+
+class KafkaWriter:
+    """The effects of one sequencer. All methods run on the event loop of `partition`."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        index: MemoryIndex,
+        machine: Sequencer,
+        on_growth: Callable[[], None],
+    ) -> None:
+        self.machine = machine
+        self.warning = ""
+        self._partition = partition
+        self._index = index
+        self._on_growth = on_growth
+        self._loop = asyncio.get_running_loop()
+        self._reading = asyncio.Lock()
+        self._producer: Any = None
+        self._checked = False
+        self._callers: dict[int, Callable[[Outcome], None]] = {}
+        self._room: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._token = 0
+        self._flush_due = False
+        self._tick_due = False
+        self._active_at = 0.0
+
+    def _moment(self) -> Moment:
+        return Moment(datetime.now(UTC), self._loop.time(), random.random())  # noqa: S311 - jitter
+
+    # From callers
+
+    def submit(self, submission: Submission, deliver: Callable[[Outcome], None]) -> None:
+        """Queue a submission; `deliver` is called once, on this loop."""
+        self._token += 1
+        self._callers[self._token] = deliver
+        self._apply(self.machine.submit(self._token, submission, self._moment()))
+        if not self._flush_due:
+            # All callers that the last echo woke queue theirs in this turn of the loop: one group.
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+        self._start_ticking()
+
+    async def room(self) -> None:
+        """Wait until the queue has room (limits.QUEUE_SUBMISSIONS_MAX)."""
+        while len(self._callers) >= QUEUE_SUBMISSIONS_MAX:
+            waiter = self._loop.create_future()
+            self._room.append(waiter)
+            await waiter
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the index is as new as the log: this writer serves, and appended just now."""
+        machine = self.machine
+        if machine.phase is not Phase.SERVING:
+            return machine.phase is not Phase.CLOSED
+        return machine.backlog > 0 or self._loop.time() - self._active_at < IDLE_SECONDS
+
+    async def refresh(self) -> None:
+        """Read what others have appended, where no writer of this process serves."""
+        if self.is_current:
+            return
+        async with self._reading:
+            position = self._index.position
+            chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
+            if self.machine.phase is Phase.SERVING:
+                if self._index.position != position or self.machine.backlog:
+                    return
+                if chunk.end == position:
+                    self._active_at = self._loop.time()
+                    return
+                self._apply(self.machine.displaced())
+            grown = bool(chunk.records)
+            while self.machine.phase is Phase.CLOSED or self.machine.phase is Phase.CONNECTING:
+                self._take_in(chunk.records, chunk.next_offset)
+                if chunk.next_offset >= chunk.end:
+                    self._index.check_end(chunk.end)
+                    break
+                chunk = await self._partition.fetch(self._index.position, max_bytes=CHUNK_BYTES)
+            if grown:
+                self._on_growth()
+
+    def _take_in(self, records: Sequence[Any], next_offset: int) -> None:
+        try:
+            for record in records:
+                self._index.add(record)
+        except NewerFormatError as error:
+            raise UnavailableError(str(error), next_step="install newer software") from error
+        self._index.position = max(self._index.position, next_offset)
+
+    async def close(self) -> None:
+        """End the session; whoever still waits is answered."""
+        self._apply(self.machine.close())
+        for _ in range(2):
+            if self._tasks:
+                await asyncio.wait(set(self._tasks), timeout=STOP_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+
+    # From the clock
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        self._apply(self.machine.flush(self._moment()))
+
+    def _tick(self) -> None:
+        self._apply(self.machine.tick(self._moment()))
+
+    def _start_ticking(self) -> None:
+        if not self._tick_due:
+            self._tick_due = True
+            self._loop.call_later(TICK_SECONDS, self._tick_regularly)
+
+    def _tick_regularly(self) -> None:
+        self._tick_due = False
+        self._tick()
+        if self._callers:
+            self._start_ticking()
+
+    # Effects
+
+    def _apply(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Deliver):
+                self._callers.pop(effect.token)(effect.outcome)
+            elif isinstance(effect, SendBatch):
+                self._spawn(self._send(effect))
+            elif isinstance(effect, ReadFrom):
+                self._spawn(self._read(effect))
+            elif isinstance(effect, NewProducer):
+                self._spawn(self._connect(effect.session))
+            elif isinstance(effect, CloseProducer):
+                producer, self._producer = self._producer, None
+                if producer is not None:
+                    self._spawn(_end_producer(producer))
+            elif isinstance(effect, WakeAt):
+                self._loop.call_at(effect.seconds, self._tick)
+        if self._room and len(self._callers) < QUEUE_SUBMISSIONS_MAX:
+            waiters, self._room = self._room, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, session: int) -> None:
+        producer: Any = None
+        partition = self._partition
+        try:
+            async with self._reading:
+                # A refresh that was under way is over now: only the session reads from here on.
+                if not self._checked:
+                    self.warning = await preflight(partition.bootstrap, partition.topic)
+                    self._checked = True
+            producer = AIOKafkaProducer(
+                bootstrap_servers=partition.bootstrap,
+                client_id="pal-writer",
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=0,
+                compression_type=None,
+                max_batch_size=MESSAGE_BYTES_MAX,
+                max_request_size=MESSAGE_BYTES_MAX,
+                request_timeout_ms=int(BATCH_SECONDS * 1000),
+            )
+            await asyncio.wait_for(producer.start(), BATCH_SECONDS)
+        except (KafkaError, OSError, TimeoutError) as error:
+            if producer is not None:
+                self._spawn(_end_producer(producer))
+            self._apply(self.machine.failed(session, f"no producer: {error!r}", self._moment()))
+        except LedgerError as error:
+            self._apply(self.machine.refused_to_open(session, error))
+        else:
+            if session != self.machine.session:
+                self._spawn(_end_producer(producer))
+                return
+            self._producer = producer
+            self._apply(self.machine.producer_ready(session))
+
+    async def _read(self, effect: ReadFrom) -> None:
+        session, machine = effect.session, self.machine
+        position = effect.offset
+        deadline = self._loop.time() + PROGRESS_SECONDS
+        try:
+            while session == machine.session:
+                chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
+                if chunk.next_offset > position:
+                    deadline = self._loop.time() + PROGRESS_SECONDS
+                position = chunk.next_offset
+                moment = self._moment()
+                self._apply(machine.records(session, chunk.records, position, moment))
+                late = self._loop.time() > deadline
+                # The end may lag behind what was read or echoed while a leader moves: wait for it.
+                if position >= chunk.end and (chunk.end >= self._index.position or late):
+                    milliseconds = int(moment.now.timestamp() * 1000)
+                    session_id = uuid7_text(milliseconds, token_bytes(10))
+                    self._apply(machine.end_reached(session, chunk.end, session_id, moment))
+                    self._active_at = self._loop.time()
+                    self._on_growth()
+                    return
+                if late:
+                    reason = f"no progress at offset {position} of {chunk.end}: the broker hangs"
+                    self._apply(machine.failed(session, reason, moment))
+                    return
+                await asyncio.sleep(0 if chunk.records else 0.02)
+        except LedgerError as error:
+            self._apply(machine.failed(session, str(error), self._moment()))
+        except FindingError as error:
+            self._apply(machine.refused_to_open(session, error))
+
+    async def _send(self, effect: SendBatch) -> None:
+        try:
+            base_offset = await asyncio.wait_for(self._produce(effect.entries), BATCH_SECONDS)
+        except (KafkaError, OSError, TimeoutError) as error:
+            reason = f"a batch was not acknowledged: {error!r}"
+            self._apply(self.machine.batch_unknown(effect.session, reason, self._moment()))
+        else:
+            self._active_at = self._loop.time()
+            self._apply(self.machine.echoed(effect.session, base_offset, self._moment()))
+            self._on_growth()
+
+    async def _produce(self, entries: Sequence[bytes]) -> int:
+        producer = self._producer
+        if producer is None:
+            raise KafkaError("the producer was closed")
+        batch = producer.create_batch()
+        for data in entries:
+            if batch.append(timestamp=None, key=None, value=data) is None:
+                raise KafkaError(f"a group of {len(entries)} entries does not fit one batch")
+        batch.close()
+        partition = self._partition
+        sent = await producer.send_batch(batch, partition.topic, partition=partition.partition)
+        # Cancelling does not unsend: the sequencer takes a time-out as unknown (trap 6).
+        metadata = await sent
+        return int(metadata.offset)
+
+
+async def _end_producer(producer: Any) -> None:
+    """Stop a producer; one that still tries to send is cut off, so that it cannot go on for ever."""
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+        return
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(producer.client.close(), STOP_SECONDS)

@@ -1,0 +1,450 @@
+"""The one verifier: a pure fold over a log's records that trusts no stored digest and no index.
+
+It re-hashes every byte, follows both links of each entry, checks each submission's signature once,
+and compares with what is pinned, stored beside the entries, or was seen before. Three verdicts: a
+log that nothing pins, or without entries, is indeterminate, never passed.
+
+It does not show that what an officer wrote is true, nor that an action outside was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from ledger.core.chain import ZERO_LINK, Head
+from ledger.core.findings import Finding, Verdict, worst
+from ledger.core.merkle import RootAccumulator, leaf_hash
+from ledger.entry.entry import Entry, NewerFormatError
+from ledger.entry.log_state import LogState, Stray, StrayTracker
+
+FINDINGS_MAX: Final = 1_000
+"""Findings kept whole; further ones are counted. A broken log must not fill the memory."""
+
+_WORST_FIRST: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.PASSED)
+_NEXT_STEP: Final = "keep a copy as evidence, then compare with a witness, a backup or a bundle"
+
+_STEPS: Final = (
+    ("origin and genesis", ("trust.", "chain.genesis", "chain.foreign_origin")),
+    ("entries well-formed, bytes fit their leaf", ("entry.", "store.leaf")),
+    (
+        "links of the log",
+        ("chain.link", "chain.index", "chain.recorded_at", "log.stray", "log.off"),
+    ),
+    ("links of the streams", ("chain.stream", "chain.version", "chain.foreign_stream")),
+    ("signatures", ("signature.",)),
+    ("columns, indexes and head row beside the entries", ("store.",)),
+    ("heads seen before", ("log.truncated", "log.overwritten", "log.head")),
+)
+
+
+class RecordLike(Protocol):
+    """A record as a reader gives it: its offset (Kafka) or index (a file), and its bytes."""
+
+    @property
+    def position(self) -> int:
+        """Where it lies."""
+
+    @property
+    def data(self) -> bytes | None:
+        """Its bytes."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What a store keeps beside an entry: claims that are compared with the bytes."""
+
+    leaf: str
+    stream: str
+    version: int
+    action_id: str
+
+
+class SeenHead(msgspec.Struct, frozen=True):
+    """A head that somebody has seen (trust file, cursor of a read store, `--expect`)."""
+
+    source: str
+    size: int
+    leaf: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One numbered step: how much it checked and what it found."""
+
+    number: int
+    title: str
+    checked: int
+    verdict: Verdict
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What the verifier found, and how much it checked.
+
+    `first_bad_index` is the first whose own leaf, link, stream link or signature fails, -1 for
+    none. `links` and `stream_links` count links that hold, `signatures` those that were verified
+    (one a submission), `root` is the hex RFC 6962 root over all entries.
+    """
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    more_findings: int
+    steps: tuple[Step, ...]
+    first_bad_index: int
+    entries: int
+    links: int
+    stream_links: int
+    signatures: int
+    strays: int
+    voids: int
+    origin: str
+    genesis_leaf: str
+    head: Head
+    recorded_at: str
+    root: str
+
+
+class Verifier:
+    """Verifies one log. Add every record in order, then finish.
+
+    `every_record_counts` is for a log without strays (SQLite, a segment, a bundle): there a record
+    that does not extend the head is a failure and the fold goes on behind it, to name more than
+    the first. Without it the chain rule holds as for every reader of a Kafka partition.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        genesis_leaf: str | None = None,
+        expect: Head | None = None,
+        *,
+        seen: Iterable[SeenHead] = (),
+        every_record_counts: bool = False,
+    ) -> None:
+        self.state = LogState(origin, genesis_leaf=genesis_leaf)
+        self._pinned = genesis_leaf is not None or expect is not None
+        self._strict = every_record_counts
+        self._watched: dict[int, list[SeenHead]] = {}
+        self._heads_compared = 0
+        for head in (*seen, *([SeenHead("expected head", *expect)] if expect else ())):
+            self._watched.setdefault(head.size, []).append(head)
+        self._root = RootAccumulator()
+        self._tracker = StrayTracker()
+        self._findings: list[Finding] = []
+        self._found: dict[str, Verdict] = {}
+        self._first_bad = -1
+        self._count = 0
+        self._records = 0
+        self._links = self._stream_links = self._strays = self._voids = self._stored = 0
+        self._malformed = 0
+        self._next_position = 0
+        self._genesis_leaf = ""
+        self._stopped = False
+
+    def add(self, record: RecordLike, stored: Stored | None = None) -> None:
+        """Take the next record, with what the store keeps beside it where it does."""
+        if self._stopped:
+            return
+        self._records += 1
+        if record.position != self._next_position:
+            self._gap(record)
+        self._next_position = record.position + 1
+        try:
+            admitted = self.state.admit(record.data)
+        except NewerFormatError as error:
+            self._newer(record, stored, str(error))
+            return
+        if stored is not None:
+            self._compare_stored(record.position, admitted, stored)
+        if isinstance(admitted, Stray):
+            self._stray(record, admitted)
+            return
+        self._links += 1
+        self._accept(record, admitted)
+
+    def _accept(self, record: RecordLike, entry: Entry) -> None:
+        judged = self.state.judge(entry)
+        if judged.void:
+            self._voids += 1
+        else:
+            self._stream_links += 1
+        for finding in judged.findings:
+            self._report(
+                msgspec.structs.replace(finding, offset=record.position, next_step=_NEXT_STEP)
+            )
+        self._count_in(entry.leaf)
+
+    def _count_in(self, leaf: str) -> None:
+        if self._root.size == 0:
+            self._genesis_leaf = leaf
+        self._root.append(bytes.fromhex(leaf))
+        if self._watched:
+            self._compare_seen(self.state.head)
+
+    def _gap(self, record: RecordLike) -> None:
+        if not self._strict:
+            self._fail(
+                "log.offset_gap",
+                "offsets are missing: records of a foreign transaction, or removed ones",
+                offset=record.position,
+                expected=str(self._next_position),
+                actual=str(record.position),
+                verdict=Verdict.INDETERMINATE,
+            )
+            return
+        self._fail(
+            "chain.index_missing",
+            "the row of this index is missing"
+            if record.position > self._next_position
+            else "a row lies where none can be",
+            index=max(min(self._next_position, record.position), 0),
+            expected=str(self._next_position),
+            actual=str(record.position),
+        )
+        # Go on behind the gap as if the link held, so that it is named once.
+        head = Head(record.position, self._claimed_prev(record))
+        self.state.head = head
+
+    def _claimed_prev(self, record: RecordLike) -> str:
+        data = record.data or b""
+        marker = b'"prev":"'
+        at = data.find(marker) + len(marker)
+        return data[at : at + len(ZERO_LINK)].decode("ascii", errors="replace")
+
+    def _newer(self, record: RecordLike, stored: Stored | None, message: str) -> None:
+        index = self.state.head.size
+        self._fail(
+            "entry.newer_format",
+            message,
+            index=index,
+            offset=record.position,
+            expected="format version 1",
+            verdict=Verdict.INDETERMINATE,
+        )
+        self._malformed += 1
+        if not self._strict:
+            self._stopped = True
+            return
+        leaf = leaf_hash(record.data or b"").hex()
+        if stored is not None and stored.leaf != leaf:
+            self._leaf_mismatch(record.position, stored.leaf, leaf)
+        self._go_on_behind(record.position, leaf)
+
+    def _stray(self, record: RecordLike, stray: Stray) -> None:
+        if not self._strict:
+            self._strays += 1
+            self._fail(
+                "log.stray",
+                f"this record does not count: {stray.reason}",
+                offset=record.position,
+                actual=stray.leaf,
+                verdict=Verdict.PASSED,
+            )
+            if self._tracker.add(stray):
+                self._fail(
+                    "log.overwritten",
+                    "strays chain to one another over more than one batch: an entry before them "
+                    "was changed or lost",
+                    index=self.state.head.size,
+                    offset=record.position,
+                    expected=f"prev {self.state.head.leaf}",
+                    actual=stray.leaf,
+                )
+            return
+        code, expected, actual = self._why(stray)
+        if code == "entry.malformed":
+            self._malformed += 1
+        self._fail(
+            code,
+            f"this row does not extend the log: {stray.reason}",
+            index=self.state.head.size,
+            offset=record.position,
+            expected=expected,
+            actual=actual,
+        )
+        self._go_on_behind(record.position, stray.leaf)
+
+    def _why(self, stray: Stray) -> tuple[str, str, str]:
+        head = self.state.head
+        if stray.entry is None:
+            return "entry.malformed", "an entry", stray.leaf
+        seal = stray.entry.seal
+        if seal.origin != self.state.origin:
+            return "chain.foreign_origin", self.state.origin, seal.origin
+        if seal.index != head.size:
+            return "chain.index_mismatch", str(head.size), str(seal.index)
+        return "chain.link_mismatch", head.leaf, seal.prev
+
+    def _go_on_behind(self, position: int, leaf: str) -> None:
+        self.state.head = Head(position + 1, leaf)
+        self._count_in(leaf)
+
+    def _compare_stored(self, index: int, admitted: Entry | Stray, stored: Stored) -> None:
+        self._stored += 1
+        if stored.leaf != admitted.leaf:
+            self._leaf_mismatch(index, stored.leaf, admitted.leaf)
+        entry = admitted.entry if isinstance(admitted, Stray) else admitted
+        if entry is None:
+            return
+        seal = entry.seal
+        found = (seal.stream, seal.version, str(entry.action.get("id")))
+        if found != (stored.stream, stored.version, stored.action_id):
+            self._fail(
+                "store.column_mismatch",
+                "what is stored beside the entry is not what the entry says",
+                index=index,
+                expected=" ".join(map(str, found)),
+                actual=f"{stored.stream} {stored.version} {stored.action_id}",
+            )
+
+    def _leaf_mismatch(self, index: int, stored: str, found: str) -> None:
+        self._fail(
+            "store.leaf_mismatch",
+            "the bytes of the entry are not those of the leaf stored beside them",
+            index=max(index, 0),
+            expected=stored,
+            actual=found,
+        )
+
+    def _compare_seen(self, head: Head) -> None:
+        for seen in self._watched.pop(head.size, ()):
+            self._compare_head(seen, head)
+
+    def _compare_head(self, seen: SeenHead, head: Head) -> None:
+        self._heads_compared += 1
+        if seen.leaf != head.leaf:
+            self._fail(
+                "log.overwritten",
+                f"{seen.source} saw another entry at index {seen.size - 1}",
+                index=seen.size - 1,
+                expected=seen.leaf,
+                actual=head.leaf,
+            )
+
+    def add_finding(self, finding: Finding) -> None:
+        """Take what an adapter found beside the records (an index of its store, a setting)."""
+        self._report(finding)
+
+    def finish(
+        self, seen_heads: Sequence[SeenHead] = (), *, stored_head: Head | None = None
+    ) -> Verification:
+        """The verdict. `stored_head` is the head row; `seen_heads` lie at or beyond the end."""
+        head = self.state.head
+        for seen in (*(item for group in self._watched.values() for item in group), *seen_heads):
+            if seen.size == head.size:
+                self._compare_head(seen, head)
+            elif seen.size > head.size:
+                self._heads_compared += 1
+                self._fail(
+                    "log.truncated",
+                    f"{seen.source} saw {seen.size} entries, {head.size} are there",
+                    index=head.size,
+                    expected=f"{seen.size}:{seen.leaf}",
+                    actual=f"{head.size}:{head.leaf}",
+                )
+            else:
+                self._fail(
+                    "log.head_not_compared",
+                    f"{seen.source} lies within the log and was not named before the records",
+                    expected=f"{seen.size}:{seen.leaf}",
+                    verdict=Verdict.INDETERMINATE,
+                )
+        if stored_head is not None and stored_head != head:
+            self._fail(
+                "store.head_mismatch",
+                "the head row is not the head of the entries",
+                index=min(stored_head.size, head.size - (stored_head.size == head.size)),
+                expected=f"{head.size}:{head.leaf}",
+                actual=f"{stored_head.size}:{stored_head.leaf}",
+            )
+        if self._root.size == 0:
+            self._fail("log.empty", "no entries were checked", verdict=Verdict.INDETERMINATE)
+        elif not self._pinned:
+            self._fail(
+                "trust.not_pinned",
+                "nothing pins this log: it agrees with itself, whoever wrote it",
+                expected="a genesis leaf (trust.toml) or an expected head",
+                actual=self._genesis_leaf,
+                verdict=Verdict.INDETERMINATE,
+            )
+        return self._result(head, stored_head)
+
+    def _result(self, head: Head, stored_head: Head | None) -> Verification:
+        signatures = self.state.keys.verifications
+        checked = (
+            int(self._root.size > 0),
+            self._records - self._malformed,
+            self._links,
+            self._stream_links,
+            signatures,
+            self._stored + (stored_head is not None),
+            self._heads_compared,
+        )
+        return Verification(
+            verdict=worst(self._findings),
+            findings=tuple(self._findings),
+            more_findings=self._count - len(self._findings),
+            steps=self._steps(checked),
+            first_bad_index=self._first_bad,
+            entries=self._root.size,
+            links=self._links,
+            stream_links=self._stream_links,
+            signatures=signatures,
+            strays=self._strays,
+            voids=self._voids,
+            origin=self.state.origin,
+            genesis_leaf=self._genesis_leaf,
+            head=head,
+            recorded_at=self.state.recorded_at,
+            root=self._root.root().hex(),
+        )
+
+    def _steps(self, checked: Sequence[int]) -> tuple[Step, ...]:
+        verdicts: list[list[Verdict]] = [[] for _ in _STEPS]
+        for code, verdict in self._found.items():
+            places = (n for n, (_, codes) in enumerate(_STEPS) if code.startswith(codes))
+            verdicts[next(places, len(_STEPS) - 1)].append(verdict)
+        steps: list[Step] = []
+        for (title, _), count, found in zip(_STEPS, checked, verdicts, strict=True):
+            # A step that checked nothing is left out where nothing was to be checked: it is never
+            # shown as passed.
+            if count or found:
+                verdict = next((v for v in _WORST_FIRST if v in found), Verdict.PASSED)
+                steps.append(Step(len(steps) + 1, title, count, verdict))
+        return tuple(steps)
+
+    def _fail(
+        self,
+        code: str,
+        message: str,
+        *,
+        index: int = -1,
+        offset: int = -1,
+        expected: str = "",
+        actual: str = "",
+        verdict: Verdict = Verdict.FAILED,
+    ) -> None:
+        self._report(
+            Finding(
+                code=code,
+                verdict=verdict,
+                message=message,
+                origin=self.state.origin,
+                index=index,
+                offset=offset,
+                expected=expected,
+                actual=actual,
+                next_step="" if verdict is Verdict.PASSED else _NEXT_STEP,
+            )
+        )
+
+    def _report(self, finding: Finding) -> None:
+        self._count += 1
+        known = self._found.get(finding.code, Verdict.PASSED)
+        self._found[finding.code] = next(v for v in _WORST_FIRST if v in (known, finding.verdict))
+        failed = finding.verdict is Verdict.FAILED
+        if failed and finding.index >= 0 and not 0 <= self._first_bad <= finding.index:
+            self._first_bad = finding.index
+        # Whatever is left out, the first failure is never among it.
+        if len(self._findings) < FINDINGS_MAX or (failed and self._first_bad == finding.index):
+            self._findings.append(finding)
