@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
-from importlib.metadata import version
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Self, TypeVar
 
 from ledger.adapters.kafka_client import (
@@ -28,13 +29,20 @@ from ledger.app.submission import Answer, LedgerError, Place, Submission, Unavai
 from ledger.core.chain import Head, StreamHead
 from ledger.entry.signatures import SigningKey
 
-SOFTWARE: Final = f"procedure-audit-ledger {version('procedure-audit-ledger')}"
 _POLL_SECONDS: Final = 0.05
 _CLOSE_SECONDS: Final = 10.0
 _SUBMIT_SLICE: Final = 2_000
 """Submissions handed to the writer's loop at a time, so that its queue stays bounded."""
 
 T = TypeVar("T")
+
+
+def _software() -> str:
+    """What a writer's opening entry names as its software."""
+    try:
+        return f"procedure-audit-ledger {version('procedure-audit-ledger')}"
+    except PackageNotFoundError:
+        return "procedure-audit-ledger, not installed"
 
 
 class KafkaLog:
@@ -64,7 +72,7 @@ class KafkaLog:
         self._loop_thread = threading.get_ident()
         self._timeout = timeout_seconds
         self._grown = threading.Condition()
-        machine = Sequencer(index, key, software=SOFTWARE, timeout_seconds=timeout_seconds)
+        machine = Sequencer(index, key, software=_software(), timeout_seconds=timeout_seconds)
         self._writer = KafkaWriter(partition, index, machine, self._notify)
         self._reader = KafkaReader(self.origin, partition, self._run, lambda: None)
         self._closed = False
@@ -115,7 +123,7 @@ class KafkaLog:
         loop = asyncio.get_running_loop()
         log = cls(partition, key, index, loop, None, timeout_seconds=timeout_seconds)
         try:
-            await log._writer.refresh()  # noqa: SLF001 - its own constructor
+            await log._writer.refresh()
         except BaseException:
             await log.aclose()
             raise
@@ -171,7 +179,7 @@ class KafkaLog:
                 future.set_result([o for o in outcomes if not isinstance(o, Exception | None)])
 
         for place, submission in enumerate(submissions):
-            self._writer.submit(submission, lambda o, place=place: deliver_at(place, o))
+            self._writer.submit(submission, partial(deliver_at, place))
 
     # The index
 

@@ -286,7 +286,7 @@ class KafkaWriter:
 
 
 async def _end_producer(producer: Any) -> None:
-    """Stop a producer; one that still tries to send is cut off, so that it cannot go on for ever."""
+    """Stop a producer; one that still tries to send is cut off: it may not go on for ever."""
     with contextlib.suppress(KafkaError, OSError, TimeoutError):
         await asyncio.wait_for(producer.stop(), STOP_SECONDS)
         return

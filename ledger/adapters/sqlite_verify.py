@@ -23,10 +23,10 @@ _ROW_PROBLEM: Final = re.compile(r"\brow (\d+) ")
 
 def _origin_of(connection: sqlite3.Connection) -> str:
     """The origin that the file claims for itself, where no trust names one."""
-    row = read_row(connection, 0)
     try:
+        row = read_row(connection, 0)
         return "" if row is None else decode_entry(row.data).seal.origin
-    except (EntryError, NewerFormatError):
+    except (EntryError, NewerFormatError, sqlite3.Error):
         return ""
 
 
@@ -74,28 +74,21 @@ def verify_file(
     `LogFileError` where the file is missing or no log at all.
     """
     with closing(connect(path)) as connection:
-        found: list[sqlite3.Error] = []
-        verifier: Verifier | None = None
+        # One read transaction: a writer may go on meanwhile, this sees one moment.
+        connection.execute("BEGIN")
+        name = origin or _origin_of(connection)
+        verifier = Verifier(name, genesis_leaf, expect, seen=seen, every_record_counts=True)
         head: Head | None = None
-        name = origin or ""
         try:
-            # One read transaction: a writer may go on meanwhile, this sees one moment.
-            connection.execute("BEGIN")
-            name = origin or _origin_of(connection)
-            verifier = Verifier(name, genesis_leaf, expect, seen=seen, every_record_counts=True)
-            rows = 0
-            for row in iterate_rows(connection):
-                stored = Stored(_as_bytes(row.leaf).hex(), row.stream, row.version, row.action_id)
+            for count, row in enumerate(iterate_rows(connection), 1):
+                leaf = _as_bytes(row.leaf).hex()
+                stored = Stored(leaf, row.stream, row.version, row.action_id)
                 verifier.add(Record(row.index, _as_bytes(row.data)), stored)
-                rows += 1
-                if on_progress is not None and rows % _PROGRESS_ROWS == 0:
-                    on_progress(rows)
+                if on_progress is not None and count % _PROGRESS_ROWS == 0:
+                    on_progress(count)
             head = read_head_row(connection) or EMPTY_HEAD
             _check_file(connection, name, verifier)
         except sqlite3.Error as error:
-            found.append(error)
-        verifier = verifier or Verifier(name, genesis_leaf, expect, seen=seen)
-        for error in found:
             verifier.add_finding(
                 Finding(
                     code="store.unreadable",

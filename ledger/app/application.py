@@ -138,7 +138,7 @@ class ProcedureLedger(Application[str]):
         rules: Rules,
         now: Callable[[], datetime],
     ) -> None:
-        self.log = log
+        self.entry_log = log
         self.key = key
         self.ledger_key = ledger_key
         self.rules = rules
@@ -158,7 +158,7 @@ class ProcedureLedger(Application[str]):
     def construct_recorder(self) -> ApplicationRecorder:
         """The recorder over this ledger's log; foreign events are refused here."""
         return EntryRecorder(
-            self.log,
+            self.entry_log,
             self.key,
             is_registered=is_registered,
             now=lambda: format_instant(self.now()),
@@ -168,14 +168,14 @@ class ProcedureLedger(Application[str]):
     def close(self) -> None:
         """Close the log; safe to call again."""
         super().close()
-        self.log.close()
+        self.entry_log.close()
 
     # The synchronous door
 
     def dossier(self, stream: str) -> Dossier | None:
         """The dossier as recorded now, or None."""
         try:
-            return self.repository.get(stream, projector_func=project_dossier)  # type: ignore[type-var]  # frozen msgspec structs satisfy the library's protocol at run time
+            return self.repository.get(stream, projector_func=project_dossier)
         except AggregateNotFoundError:
             return None
 
@@ -187,11 +187,11 @@ class ProcedureLedger(Application[str]):
         data = encode_action(action)
         self._check(data, sigs)
         for _ in range(CONFLICT_RETRIES_MAX):
-            known = self.log.place_of(action.id)
+            known = self.entry_log.place_of(action.id)
             if known is not None:
                 return self._first_answer(known, action.id, data).places
             decided = self._decide(action, data, sigs, *self._load(action.stream))
-            version = self.log.stream_head(action.stream).version
+            version = self.entry_log.stream_head(action.stream).version
             events = [
                 ActionEvent(a.stream, s.expected_version or version + 1, a, s.data)
                 for a, s in zip(decided.actions, decided.submission.actions, strict=True)
@@ -201,7 +201,7 @@ class ProcedureLedger(Application[str]):
             except IntegrityError:
                 self._states.pop(action.stream, None)
                 continue
-            places = [self.log.place_of(a.id) for a in decided.actions]
+            places = [self.entry_log.place_of(a.id) for a in decided.actions]
             self._remember(action.stream, decided, places[-1])
             return [place for place in places if place is not None]
         raise self._too_many_conflicts(action)
@@ -218,7 +218,7 @@ class ProcedureLedger(Application[str]):
         data = action if isinstance(action, bytes) else encode_action(action)
         checked = self._check(data, sigs)
         for _ in range(CONFLICT_RETRIES_MAX):
-            known = self.log.place_of(checked.id)
+            known = self.entry_log.place_of(checked.id)
             if known is not None:
                 return self._first_answer(known, checked.id, data)
             if self._is_loaded(checked.stream):
@@ -226,7 +226,7 @@ class ProcedureLedger(Application[str]):
             else:
                 loaded = await asyncio.to_thread(self._load, checked.stream)
             decided = self._decide(checked, data, sigs, *loaded)
-            answer = await self.log.append(decided.submission)
+            answer = await self.entry_log.append(decided.submission)
             if isinstance(answer, Recorded):
                 self._remember(checked.stream, decided, answer.places[-1])
                 return answer
@@ -243,10 +243,10 @@ class ProcedureLedger(Application[str]):
         return action
 
     def _key_ring(self) -> KeyRing:
-        own = f"ledger:{self.log.origin}"
-        version = self.log.stream_head(own).version
+        own = f"ledger:{self.entry_log.origin}"
+        version = self.entry_log.stream_head(own).version
         if version != self._keys_version:
-            for item in self.log.stream_entries(own, after=self._keys_version, until=version):
+            for item in self.entry_log.stream_entries(own, after=self._keys_version, until=version):
                 entry = decode_entry(item)
                 self._keys.apply(entry.seal.type, entry.action["data"])
             self._keys_version = version
@@ -255,15 +255,15 @@ class ProcedureLedger(Application[str]):
     def _is_loaded(self, stream: str) -> bool:
         known = self._states.get(stream)
         version = known[0] if known is not None else 0
-        return version == self.log.stream_head(stream).version
+        return version == self.entry_log.stream_head(stream).version
 
     def _load(self, stream: str) -> tuple[int, DossierState]:
         """Version and state of a dossier as recorded now (blocking where it must be read)."""
-        version = self.log.stream_head(stream).version
+        version = self.entry_log.stream_head(stream).version
         known, state = self._states.get(stream, (0, EMPTY_DOSSIER))
         if not stream.startswith("dossier:"):
             return version, EMPTY_DOSSIER
-        for item in self.log.stream_entries(stream, after=known, until=version):
+        for item in self.entry_log.stream_entries(stream, after=known, until=version):
             entry = decode_entry(item)
             state = evolve(state, convert_action(entry.action), entry.seal.version)
         return version, state

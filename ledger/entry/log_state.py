@@ -217,11 +217,20 @@ class StrayTracker:
     def __init__(self) -> None:
         self._times: dict[str, str] = {}
 
-    def add(self, stray: Stray) -> bool:
-        """Take one stray; True when it continues a stray of another batch: `log.overwritten`."""
-        if stray.entry is None:
+    def add(self, stray: Stray, size: int = 0) -> bool:
+        """Take one stray; True when it continues a stray of another batch: `log.overwritten`.
+
+        `size` is the size of the log by then: what lies behind an overwritten entry has an index
+        not below it, while an old entry sent again has, and says nothing.
+        """
+        if stray.entry is None or stray.entry.seal.index < size:
             return False
         seal = stray.entry.seal
         before = self._times.get(seal.prev)
         self._times[stray.leaf] = seal.recorded_at
         return before is not None and before != seal.recorded_at
+
+    def counted(self, leaf: str) -> None:
+        """A record of this leaf counts after all: what continues it continues the log."""
+        if self._times:
+            self._times.pop(leaf, None)

@@ -10,7 +10,7 @@ It does not show that what an officer wrote is true, nor that an action outside 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from ledger.core.findings import Finding, Verdict, worst
 from ledger.core.merkle import RootAccumulator, leaf_hash
 from ledger.entry.entry import Entry, NewerFormatError
 from ledger.entry.log_state import LogState, Stray, StrayTracker
+from ledger.entry.verification import RecordLike, SeenHead, Step, Stored, Verification
+
+__all__ = ["FINDINGS_MAX", "RecordLike", "SeenHead", "Step", "Stored", "Verification", "Verifier"]
 
 FINDINGS_MAX: Final = 1_000
 """Findings kept whole; further ones are counted. A broken log must not fill the memory."""
@@ -38,70 +41,6 @@ _STEPS: Final = (
     ("columns, indexes and head row beside the entries", ("store.",)),
     ("heads seen before", ("log.truncated", "log.overwritten", "log.head")),
 )
-
-
-class RecordLike(Protocol):
-    """A record as a reader gives it: its offset (Kafka) or index (a file), and its bytes."""
-
-    @property
-    def position(self) -> int:
-        """Where it lies."""
-
-    @property
-    def data(self) -> bytes | None:
-        """Its bytes."""
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What a store keeps beside an entry: claims that are compared with the bytes."""
-
-    leaf: str
-    stream: str
-    version: int
-    action_id: str
-
-
-class SeenHead(msgspec.Struct, frozen=True):
-    """A head that somebody has seen (trust file, cursor of a read store, `--expect`)."""
-
-    source: str
-    size: int
-    leaf: str
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One numbered step: how much it checked and what it found."""
-
-    number: int
-    title: str
-    checked: int
-    verdict: Verdict
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What the verifier found, and how much it checked.
-
-    `first_bad_index` is the first whose own leaf, link, stream link or signature fails, -1 for
-    none. `links` and `stream_links` count links that hold, `signatures` those that were verified
-    (one a submission), `root` is the hex RFC 6962 root over all entries.
-    """
-
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    more_findings: int
-    steps: tuple[Step, ...]
-    first_bad_index: int
-    entries: int
-    links: int
-    stream_links: int
-    signatures: int
-    strays: int
-    voids: int
-    origin: str
-    genesis_leaf: str
-    head: Head
-    recorded_at: str
-    root: str
 
 
 class Verifier:
@@ -160,6 +99,7 @@ class Verifier:
             self._stray(record, admitted)
             return
         self._links += 1
+        self._tracker.counted(admitted.leaf)
         self._accept(record, admitted)
 
     def _accept(self, record: RecordLike, entry: Entry) -> None:
@@ -240,7 +180,7 @@ class Verifier:
                 actual=stray.leaf,
                 verdict=Verdict.PASSED,
             )
-            if self._tracker.add(stray):
+            if self._tracker.add(stray, self.state.head.size):
                 self._fail(
                     "log.overwritten",
                     "strays chain to one another over more than one batch: an entry before them "

@@ -1,0 +1,1 @@
+"""The domain, pure: events, dossier (decide and evolve), deadlines, calendars, phrases, imports."""

@@ -1,0 +1,120 @@
+"""The closed registry of event types: name, data struct, catalogue id, personal fields.
+
+A type that is not here is refused on intake and parked by projections; no name read from a record
+is ever imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from ledger.domain import events_dossier as d
+from ledger.domain import events_registry as r
+from ledger.domain.fields import EventData
+
+CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
+    ("E01", "dossier.submitted.v1", d.Submitted),
+    ("E02", "dossier.document_reuse_checked.v1", d.DocumentReuseChecked),
+    ("E03", "dossier.document_attached.v1", d.DocumentAttached),
+    ("E03", "dossier.document_replaced.v1", d.DocumentReplaced),
+    ("E05", "dossier.intake_checked.v1", d.IntakeChecked),
+    ("E06", "dossier.accepted.v1", d.Accepted),
+    ("E07", "dossier.refused.v1", d.Refused),
+    ("E08", "dossier.supplement_requested.v1", d.SupplementRequested),
+    ("E09", "dossier.supplement_received.v1", d.SupplementReceived),
+    ("E10", "dossier.supplement_lapsed.v1", d.SupplementLapsed),
+    ("E11", "dossier.custody_offered.v1", d.CustodyOffered),
+    ("E12", "dossier.custody_accepted.v1", d.CustodyAccepted),
+    ("E13", "dossier.custody_rejected.v1", d.CustodyRejected),
+    ("E14", "dossier.assigned.v1", d.Assigned),
+    ("E14", "dossier.reassigned.v1", d.Reassigned),
+    ("E16", "dossier.appraisal_recorded.v1", d.AppraisalRecorded),
+    ("E21", "dossier.consultation_requested.v1", d.ConsultationRequested),
+    ("E22", "dossier.consultation_answered.v1", d.ConsultationAnswered),
+    ("E23", "dossier.consultation_lapsed.v1", d.ConsultationLapsed),
+    ("E24", "dossier.escalated_for_opinion.v1", d.EscalatedForOpinion),
+    ("E26", "dossier.draft_submitted.v1", d.DraftSubmitted),
+    ("E27", "dossier.draft_returned.v1", d.DraftReturned),
+    ("E28", "dossier.approved.v1", d.Approved),
+    ("E28", "dossier.signed.v1", d.Signed),
+    ("E29", "dossier.result_numbered.v1", d.ResultNumbered),
+    ("E29", "dossier.result_issued.v1", d.ResultIssued),
+    ("E30", "dossier.negative_decision_issued.v1", d.NegativeDecisionIssued),
+    ("E31", "dossier.returned_to_result_desk.v1", d.ReturnedToResultDesk),
+    ("E32", "dossier.result_delivered.v1", d.ResultDelivered),
+    ("E34", "dossier.deadline_set.v1", d.DeadlineSet),
+    ("E35", "dossier.deadline_paused.v1", d.DeadlinePaused),
+    ("E35", "dossier.deadline_resumed.v1", d.DeadlineResumed),
+    ("E36", "dossier.deadline_extended.v1", d.DeadlineExtended),
+    ("E37", "dossier.apology_issued.v1", d.ApologyIssued),
+    ("E40", "dossier.financial_obligation_issued.v1", d.FinancialObligationIssued),
+    ("E41", "dossier.payment_confirmed.v1", d.PaymentConfirmed),
+    ("E41", "dossier.payment_failed.v1", d.PaymentFailed),
+    ("E41", "dossier.refunded.v1", d.Refunded),
+    ("E42", "dossier.withdrawal_requested.v1", d.WithdrawalRequested),
+    ("E42", "dossier.withdrawn.v1", d.Withdrawn),
+    ("E43", "dossier.processing_stopped.v1", d.ProcessingStopped),
+    ("E47", "dossier.event_corrected.v1", d.EventCorrected),
+    ("E53", "dossier.action_imported.v1", d.ActionImported),
+    ("E60", "officer.registered.v1", r.OfficerRegistered),
+    ("E60", "officer.moved.v1", r.OfficerMoved),
+    ("E60", "officer.absence_registered.v1", r.AbsenceRegistered),
+    ("E60", "officer.delegation_granted.v1", r.DelegationGranted),
+    ("E60", "officer.delegation_revoked.v1", r.DelegationRevoked),
+    ("E61", "unit.created.v1", r.UnitCreated),
+    ("E61", "unit.renamed.v1", r.UnitRenamed),
+    ("E61", "unit.merged.v1", r.UnitMerged),
+    ("E61", "unit.succeeded.v1", r.UnitSucceeded),
+    ("E62", "procedure.version_published.v1", r.ProcedureVersionPublished),
+    ("E62", "procedure.version_retired.v1", r.ProcedureVersionRetired),
+    (
+        "E63",
+        "procedure.internal_process_version_published.v1",
+        r.InternalProcessVersionPublished,
+    ),
+    ("E64", "authority.matrix_published.v1", r.AuthorityMatrixPublished),
+    ("E65", "calendar.published.v1", r.CalendarPublished),
+    ("E67", "ledger.key_enrolled.v1", r.KeyEnrolled),
+    ("E67", "ledger.key_revoked.v1", r.KeyRevoked),
+    ("log", "ledger.genesis.v1", r.Genesis),
+    ("log", "ledger.writer_opened.v1", r.WriterOpened),
+    ("log", "ledger.loss_accepted.v1", r.LossAccepted),
+)
+
+EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(
+    {name: struct for _, name, struct in CATALOGUE}
+)
+
+PERSONAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "dossier.submitted.v1": ("applicant_name", "contact"),
+        "officer.registered.v1": ("name",),
+    }
+)
+"""Fields of `data` that hold personal data and are therefore sealed, by type."""
+
+
+class EventError(ValueError):
+    """The data of an event is not what its type says; names the type, the field and the reason."""
+
+
+def is_registered(type_name: str) -> bool:
+    """Whether the type belongs to this ledger."""
+    return type_name in EVENT_TYPES
+
+
+def decode_event(type_name: str, data: Mapping[str, Any]) -> EventData:
+    """The typed data of an event; raises `EventError` for unknown types, fields and values."""
+    struct = EVENT_TYPES.get(type_name)
+    if struct is None:
+        msg = f"{type_name} is no event type of this ledger"
+        raise EventError(msg)
+    try:
+        return msgspec.convert(data, struct)
+    except msgspec.ValidationError as error:
+        msg = f"{type_name}: {error}".replace("`$.", "`data.")
+        raise EventError(msg) from error
