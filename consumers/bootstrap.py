@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
+
 from ledger.adapters.keys import KeyStore
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.trust import Trust, load_trust, pin
 from ledger.app.genesis import genesis_entry
-
 from ledger.app.ports import EntryLog, LogReader
 from ledger.app.submission import LedgerError
 from ledger.core.canonical import encode_canonical
@@ -142,9 +142,8 @@ class OpenLedger:
 
     def application(self, now: Callable[[], datetime] = utc_now) -> ProcedureLedger:
         """The eventsourcing application over the log, signing with this home's keys."""
-        from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415
-
         from ledger.app.application import ProcedureLedger as Application  # noqa: PLC0415
+        from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415
 
         return Application(
             self.log,

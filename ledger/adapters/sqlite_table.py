@@ -53,7 +53,7 @@ class LogFileError(LedgerError):
     code = "log.file"
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One row as it lies; every field but `data` is a claim about `data`."""
 
     index: int

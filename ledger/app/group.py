@@ -36,7 +36,7 @@ class LogIndex(Protocol):
         """Where the action was recorded, if it was."""
 
 
-class SealedEntry(msgspec.Struct, frozen=True):
+class SealedEntry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a group with what the indexes need to know of it."""
 
     data: bytes

@@ -11,7 +11,7 @@ from ledger.app.submission import Answer, Place, Submission
 from ledger.core.chain import Head, StreamHead
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Whatever lies at a position: a Kafka offset, or the index in a log where every row counts."""
 
     position: int

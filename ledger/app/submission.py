@@ -7,7 +7,7 @@ import msgspec
 from ledger.entry.entry import Signature
 
 
-class SignedAction(msgspec.Struct, frozen=True):
+class SignedAction(msgspec.Struct, frozen=True, gc=False):
     """An action ready to be sealed: its bytes, and what the writer needs to know of them.
 
     `expected_version` is the stream's version after this action, where the caller decided on a
@@ -22,13 +22,13 @@ class SignedAction(msgspec.Struct, frozen=True):
     expected_version: int | None = None
 
 
-class Submission(msgspec.Struct, frozen=True):
+class Submission(msgspec.Struct, frozen=True, gc=False):
     """Actions that are recorded together, all or none, and never split over two batches."""
 
     actions: tuple[SignedAction, ...]
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where an action is recorded: 0-based index in the log, 1-based version, hex leaf hash.
 
     `digest` is the SHA-256 of the action's bytes: one id never means two actions.
@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True):
     digest: bytes
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """The final answer: each action of the submission and its place, in order.
 
     `new` counts those that this submission added; the others had their place before.

@@ -42,7 +42,7 @@ class NewerFormatError(Exception):
     """The seal line names a newer format version: this software is too old to read on."""
 
 
-class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """An Ed25519 signature over the root of the submission of `size` actions, this one at `at`."""
 
     at: Count
@@ -56,7 +56,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(b64decode(item) for item in self.path)
 
 
-class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The seal line. All keys are always present; their meaning is in DESIGN.md section 3."""
 
     index: Count

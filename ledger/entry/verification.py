@@ -22,7 +22,7 @@ class RecordLike(Protocol):
         """Its bytes."""
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """What a store keeps beside an entry: claims that are compared with the bytes."""
 
     leaf: str

@@ -1,0 +1,263 @@
+"""Foreign logs to actions, by the rules of DOMAIN.md section 4. Pure: no file, no clock.
+
+One source event is one action. An activity that no mapping names becomes E53; a mapping only
+sharpens it. Inside a case the order is by instant in UTC, then by place in the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+import msgspec
+
+from ledger.core.action import Action, ActionError, Actor, OccurredAt, Source, stream_id
+from ledger.core.canonical import encode_canonical
+from ledger.core.ids import uuid7_text
+from ledger.core.times import format_instant
+from ledger.domain.events import EventError, decode_event
+
+IMPORTED_TYPE: Final = "dossier.action_imported.v1"
+
+ATTRIBUTE_CHARACTERS_MAX: Final = 16_384
+"""One attribute of an event: longer text is a document, and documents stay outside the ledger."""
+
+Attribute = tuple[str, str, str]
+Precision = Literal["instant", "second", "minute", "day"]
+SealText = Callable[[str, str, str], dict[str, Any]]
+"""(stream, field path, text) to a sealed value."""
+
+
+class SourceEvent(msgspec.Struct, frozen=True):
+    """One event as its source has it; `line` and `position` say where in the file it stands."""
+
+    activity: str
+    resource: str
+    time: str
+    lifecycle: str
+    attributes: tuple[Attribute, ...]
+    line: int
+    position: int
+
+
+class SourceCase(msgspec.Struct, frozen=True):
+    """One case: its name, its own attributes [name, type, text], and its events in file order."""
+
+    name: str
+    attributes: tuple[Attribute, ...]
+    events: tuple[SourceEvent, ...]
+    line: int
+
+
+class CaseError(ValueError):
+    """Why a case is refused: line, field, and the reason."""
+
+    def __init__(self, line: int, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.field = field
+        self.reason = reason
+
+
+class ActivityMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an activity becomes: a type, constant data, and data fields taken from attributes."""
+
+    type: str
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The names of a CSV file's columns; "" is guessed from the usual names."""
+
+    case: str = ""
+    activity: str = ""
+    resource: str = ""
+    time: str = ""
+    lifecycle: str = ""
+
+
+class ImportMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A TOML mapping: columns, activities, and the attributes that hold personal data."""
+
+    columns: Columns = Columns()
+    activities: dict[str, ActivityMapping] = msgspec.field(default_factory=dict)
+    personal: tuple[str, ...] = ()
+
+
+NO_MAPPING: Final = ImportMapping()
+
+
+class ImportRules(msgspec.Struct, frozen=True):
+    """How one file is imported. `source` names the log; `timezone` is for times without offset."""
+
+    source: str
+    prefix: str = ""
+    timezone: tzinfo | None = None
+    mapping: ImportMapping = NO_MAPPING
+    ledger: str = ""
+
+
+class CaseActions(msgspec.Struct, frozen=True):
+    """The actions of a case in order, and how many events stood elsewhere in the file."""
+
+    stream: str
+    actions: tuple[Action, ...]
+    disordered: int
+
+
+def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]:
+    """The aware moment in a source's text and how precise it is; raises ValueError."""
+    moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is None:
+        if timezone is None:
+            msg = f"{text!r} has no offset from UTC: name the zone with --timezone"
+            raise ValueError(msg)
+        moment = moment.replace(tzinfo=timezone)
+    body = text.strip()
+    precision: Precision = "second"
+    if len(body) <= len("2026-03-02"):
+        precision = "day"
+    elif "." in body or "," in body:
+        precision = "instant"
+    elif body.count(":", 0, 19) == 1:
+        precision = "minute"
+    return moment, precision
+
+
+def import_id(source: str, case: str, event: SourceEvent, moment: datetime, twin: int) -> str:
+    """The UUIDv7 of a source event: time of the event (0 before 1970), the rest from its content.
+
+    `twin` is the running number among identical events of the case. Mapping and file name do not
+    enter, so that a better mapping never imports an event again.
+    """
+    content = [source, case, [list(item) for item in event.attributes], twin]
+    digest = sha256(b"pal/import/v1\n" + encode_canonical(content)).digest()
+    return uuid7_text(int(moment.timestamp() * 1000), digest)
+
+
+def case_actions(case: SourceCase, rules: ImportRules, seal: SealText | None = None) -> CaseActions:
+    """The actions of a case in order; raises `CaseError` where one of its events is bad.
+
+    `seal` is needed where the mapping names personal attributes.
+    """
+    if not case.name:
+        raise CaseError(case.line, "case", "the case has no name")
+    if not case.events:
+        raise CaseError(case.line, "events", "the case has no events")
+    stream = stream_id("dossier", rules.prefix + case.name)
+    timed = []
+    for event in case.events:
+        _check_event(event)
+        try:
+            moment, precision = parse_time(event.time, rules.timezone)
+            text = format_instant(moment)
+        except (ValueError, OverflowError) as error:
+            raise CaseError(event.line, "time", str(error) or "no time") from error
+        timed.append((text, event.position, event, moment, precision))
+    ordered = sorted(timed, key=lambda item: item[:2])
+    disordered = sum(a[1] != b[1] for a, b in zip(timed, ordered, strict=True))
+    twins: Counter[tuple[Attribute, ...]] = Counter()
+    actions: list[Action] = []
+    for text, _, event, moment, precision in ordered:
+        twin = twins[event.attributes]
+        twins[event.attributes] += 1
+        try:
+            actions.append(
+                Action(
+                    id=import_id(rules.source, case.name, event, moment, twin),
+                    stream=stream,
+                    occurred_at=OccurredAt(text, precision),
+                    actor=_actor(event, rules),
+                    source=Source(rules.source),
+                    ledger=rules.ledger,
+                    **_typed(case, event, rules, stream, seal, first=not actions),
+                )
+            )
+        except (ActionError, EventError) as error:
+            raise CaseError(event.line, "activity", str(error)) from error
+    return CaseActions(stream, tuple(actions), disordered)
+
+
+def _check_event(event: SourceEvent) -> None:
+    if not event.activity:
+        raise CaseError(event.line, "activity", "the event names no activity")
+    for name, _, text in event.attributes:
+        if len(text) > ATTRIBUTE_CHARACTERS_MAX:
+            reason = f"{len(text)} characters, at most {ATTRIBUTE_CHARACTERS_MAX}"
+            raise CaseError(event.line, name, reason)
+
+
+def _actor(event: SourceEvent, rules: ImportRules) -> Actor:
+    if event.resource:
+        return Actor(kind="officer", id=event.resource)
+    return Actor(kind="system", id=rules.source)
+
+
+def _typed(
+    case: SourceCase,
+    event: SourceEvent,
+    rules: ImportRules,
+    stream: str,
+    seal: SealText | None,
+    *,
+    first: bool,
+) -> dict[str, Any]:
+    """`type` and `data` of the action."""
+    imported: dict[str, Any] = {"activity": event.activity, "source_log": rules.source}
+    if event.lifecycle:
+        imported["lifecycle"] = event.lifecycle
+    imported["attributes"] = _sealed(event.attributes, rules, stream, "attributes", seal)
+    if first and case.attributes:
+        imported["case"] = _sealed(case.attributes, rules, stream, "case", seal)
+    mapped = rules.mapping.activities.get(event.activity)
+    if mapped is None:
+        return {"type": IMPORTED_TYPE, "data": imported}
+    values = {name: text for name, _, text in (*case.attributes, *event.attributes)}
+    data = dict(mapped.data)
+    for field, name in mapped.fields.items():
+        if name in values:
+            data[field] = values[name]
+    data["imported"] = imported
+    decode_event(mapped.type, data)
+    return {"type": mapped.type, "data": data}
+
+
+def _sealed(
+    attributes: tuple[Attribute, ...],
+    rules: ImportRules,
+    stream: str,
+    path: str,
+    seal: SealText | None,
+) -> list[list[str]]:
+    """The attributes; personal ones as type `sealed` with the sealed value as canonical text."""
+    found = []
+    for name, kind, text in attributes:
+        if name in rules.mapping.personal and seal is not None:
+            box = seal(stream, f"data.{path}.{name}", text)
+            found.append([name, "sealed", encode_canonical(box).decode()])
+        else:
+            found.append([name, kind, text])
+    return found
+
+
+def convert_mapping(value: Mapping[str, Any]) -> ImportMapping:
+    """The mapping in a decoded TOML file; raises ValueError naming the field."""
+    try:
+        mapping = msgspec.convert(value, ImportMapping)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+    for activity, target in mapping.activities.items():
+        if not target.type.startswith("dossier."):
+            msg = f"activities.{activity}.type: {target.type} is no dossier event"
+            raise ValueError(msg)
+        try:
+            decode_event(target.type, target.data)
+        except EventError as error:
+            if "missing required field" not in str(error):
+                msg = f"activities.{activity}: {error}"
+                raise ValueError(msg) from error
+    return mapping
