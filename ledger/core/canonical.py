@@ -11,6 +11,7 @@ refuses duplicate keys, spaces, needless escapes, `-0` and `1.0` without a parse
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -23,6 +24,9 @@ DEPTH_MAX: Final = 32
 
 _DIGITS_TO_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
 _LONG_NUMBER = b"0" * 16
+# From the last byte beyond ASCII in a string to its end; only a key is followed by a colon. Each
+# byte is looked at once or twice, whatever the text: no input makes this slow.
+_NON_ASCII_KEY = re.compile(rb'[\x80-\xff](?:[^"\\\x80-\xff]|\\.)*+":')
 
 
 class CanonicalError(ValueError):
@@ -102,7 +106,7 @@ def decode_canonical(data: bytes) -> Any:
     # ASCII, deep nesting) leaves a trace in the bytes; only then is the slow walk needed.
     if (
         b"null" in data
-        or not data.isascii()
+        or (not data.isascii() and _NON_ASCII_KEY.search(data) is not None)
         or data.count(b"[") + data.count(b"{") > DEPTH_MAX
         or _LONG_NUMBER in data.translate(_DIGITS_TO_ZERO)
     ):

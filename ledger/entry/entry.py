@@ -7,7 +7,6 @@ whose seal line names a newer format is not for this software, and the reader mu
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from binascii import a2b_base64, b2a_base64
 from functools import lru_cache
 from typing import Annotated, Any, Final, NoReturn
@@ -53,7 +52,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
 
     def path_hashes(self) -> tuple[bytes, ...]:
         """The inclusion proof as raw hashes."""
-        return tuple(b64decode(item) for item in self.path)
+        return tuple(map(_hash_of_base64, self.path))
 
 
 class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -90,7 +89,8 @@ class _FormatOnly(msgspec.Struct):
 
 
 _seal_decoder = msgspec.json.Decoder(Seal)
-_seal_encoder = msgspec.json.Encoder(order="sorted")
+# The fields of both structs stand in the order of their names, so this writes them sorted.
+_seal_encoder = msgspec.json.Encoder()
 _format_decoder = msgspec.json.Decoder(_FormatOnly)
 
 
@@ -113,17 +113,35 @@ def _matches(pattern: re.Pattern[str], text: str) -> bool:
 
 
 def _check_hex_hash(field: str, text: str) -> None:
-    if len(text) != HEX_LENGTH or bytes.fromhex(text).hex() != text:
+    if len(text) != HEX_LENGTH or text.strip("0123456789abcdef"):
         msg = f"{field}: {text!r} is not a lower-case hex hash"
         raise ValueError(msg)
 
 
-def _check_base64(field: str, text: str, length: int) -> None:
+def _decode_base64(field: str, text: str, length: int) -> bytes:
     # Encoding again refuses left-over bits, so that one hash or signature has one text.
     raw = a2b_base64(text)
     if len(raw) != length or b2a_base64(raw, newline=False) != text.encode():
         msg = f"{field}: not the base64 of {length} bytes"
         raise ValueError(msg)
+    return raw
+
+
+# The entries of one submission share their signature and most of their paths, those of one group
+# their time: what was well-formed once need not be looked at again.
+
+
+@lru_cache(maxsize=65_536)
+def _hash_of_base64(text: str) -> bytes:
+    return _decode_base64("sigs.path", text, HASH_BYTES)
+
+
+@lru_cache(maxsize=4_096)
+def _check_signature_text(text: str) -> None:
+    _decode_base64("sigs.sig", text, SIGNATURE_BYTES)
+
+
+_check_instant = lru_cache(maxsize=4_096)(parse_instant)
 
 
 def _check_seal(seal: Seal) -> None:
@@ -138,19 +156,19 @@ def _check_seal(seal: Seal) -> None:
             raise ValueError(msg)
     _check_hex_hash("prev", seal.prev)
     _check_hex_hash("stream_prev", seal.stream_prev)
-    parse_instant(seal.recorded_at)
+    _check_instant(seal.recorded_at)
     for signature in seal.sigs:
         if not _matches(_KEY, signature.key):
             msg = f"sigs: {signature.key!r} is no key id"
             raise ValueError(msg)
-        _check_base64("sigs.sig", signature.sig, SIGNATURE_BYTES)
+        _check_signature_text(signature.sig)
         if len(signature.path) != inclusion_length(signature.at, signature.size):
             msg = (
                 f"sigs: path of {len(signature.path)} for place {signature.at} of {signature.size}"
             )
             raise ValueError(msg)
         for item in signature.path:
-            _check_base64("sigs.path", item, HASH_BYTES)
+            _hash_of_base64(item)
 
 
 def _decode_seal(line: bytes) -> Seal:

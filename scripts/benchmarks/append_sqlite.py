@@ -3,7 +3,7 @@
     python scripts/benchmarks/append_sqlite.py [--seconds 3] [--folder DIR]
 
 Actions are signed beforehand: signing is measured apart. The bare insert writes the same bytes with
-the same settings into a table with one index, one transaction a group of the same size.
+the same settings into a table with one index, as many in a transaction as there are callers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import platform
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ from time import perf_counter
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.adapters.sqlite_log import SqliteLog
+from ledger.adapters.sqlite_table import PAGE_BYTES
 from ledger.app.genesis import genesis_entry
 from ledger.app.submission import SignedAction, Submission
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
@@ -112,25 +114,27 @@ def measure_bulk(folder: Path, count: int, size: int) -> dict[str, float]:
     return {"entries_per_second": count / seconds}
 
 
-def measure_bare(folder: Path, group: int, count: int) -> dict[str, float]:
-    """Bare inserts of the same bytes, `group` rows a transaction, synchronous=FULL."""
-    rows = [
-        (n, s.actions[0].stream, s.actions[0].data + bytes(420))
-        for n, s in enumerate(make_submissions(count, 1, 0))
-    ]
-    connection = sqlite3.connect(folder / f"bare-{group}.sqlite", isolation_level=None)
+def measure_bare(folder: Path, name: str, group: int) -> dict[str, float]:
+    """Bare inserts of the very entries of log `name`, `group` a transaction, synchronous=FULL."""
+    with closing(sqlite3.connect(folder / f"{name}.sqlite")) as written:
+        rows = written.execute("SELECT idx, stream, data FROM entry ORDER BY idx").fetchall()
+    connection = sqlite3.connect(folder / f"bare-{name}.sqlite", isolation_level=None)
+    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE entry (idx INTEGER PRIMARY KEY, stream TEXT, data BLOB)")
     connection.execute("CREATE INDEX entry_stream ON entry (stream)")
     begun = perf_counter()
-    for first in range(0, count, group):
+    for first in range(0, len(rows), group):
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany("INSERT INTO entry VALUES (?, ?, ?)", rows[first : first + group])
         connection.execute("COMMIT")
     seconds = perf_counter() - begun
     connection.close()
-    return {"entries_per_second": count / seconds}
+    return {
+        "entries_per_second": len(rows) / seconds,
+        "bytes_per_entry": sum(len(row[2]) for row in rows) / len(rows),
+    }
 
 
 def main() -> None:
@@ -146,17 +150,17 @@ def main() -> None:
             (
                 "1 caller",
                 lambda: measure_callers(folder, 1, int(2_500 * scale)),
-                lambda: measure_bare(folder, 1, int(4_000 * scale)),
+                lambda: measure_bare(folder, "callers-1", 1),
             ),
             (
                 "64 callers",
                 lambda: measure_callers(folder, 64, int(20_000 * scale)),
-                lambda: measure_bare(folder, 64, int(20_000 * scale)),
+                lambda: measure_bare(folder, "callers-64", 64),
             ),
             (
                 "bulk",
                 lambda: measure_bulk(folder, int(40 * scale) * 1_000, 50),
-                lambda: measure_bare(folder, 2_000, int(40 * scale) * 1_000),
+                lambda: measure_bare(folder, "bulk", 2_000),
             ),
         ]
         results = []

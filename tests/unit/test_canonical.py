@@ -100,3 +100,13 @@ def test_bytes_that_are_not_canonical_are_refused(data: bytes) -> None:
 def test_values_without_a_canonical_form_are_refused(value: Any) -> None:
     with pytest.raises(CanonicalError):
         encode_canonical(value)
+
+
+@given(st.text(alphabet='aệ"\\:\n,{}', min_size=1))
+def test_a_key_beyond_ascii_is_refused_whatever_stands_around_it(key: str) -> None:
+    data = rfc8785.dumps({"a": key, key: '\\":'})
+    if key.isascii():
+        assert decode_canonical(data) == {"a": key, key: '\\":'}
+    else:
+        with pytest.raises(CanonicalError):
+            decode_canonical(data)

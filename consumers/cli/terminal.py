@@ -1,0 +1,80 @@
+"""What depends on the terminal: colour, progress, and text that must not steer it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TextIO
+
+_CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+Advance = Callable[[int, int], None]
+"""(done, total); a total of 0 is not known."""
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether colour may be written: a terminal, and nobody asked for none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, style: str, stream: TextIO) -> str:
+    """`text` in a style where the stream shows colour, else as it is."""
+    if not has_colour(stream):
+        return text
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+
+def safe_text(value: object) -> str:
+    """One line for a terminal: what a foreign log says may hold escape sequences."""
+    text = unicodedata.normalize("NFC", str(value))
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def width_of(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in {"W", "F"} for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def say(text: str = "") -> None:
+    """Talk, on stderr."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def progress(title: str, unit: str) -> Iterator[Advance]:
+    """A progress bar with rate on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.text import Text  # noqa: PLC0415
+
+    class Rate(ProgressColumn):
+        """Units a second so far."""
+
+        def render(self, task: Task) -> Text:
+            """The rate as text."""
+            speed = task.finished_speed or task.speed or 0.0
+            return Text(f"{speed:,.0f} {unit}/s")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)

@@ -1,0 +1,1 @@
+"""A small invented office: for `pal demo`, for the tests and for the benchmarks."""

@@ -1,0 +1,1 @@
+"""The meaning of a log: folds, their stored results, and what is read from them. Disposable."""

@@ -1,0 +1,1 @@
+"""Pure folds: (state, entry) to state."""

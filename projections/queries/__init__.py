@@ -1,0 +1,1 @@
+"""The only SQL that reads the read store for people."""

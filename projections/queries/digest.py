@@ -1,0 +1,37 @@
+"""Digests of projections: the same actions give the same digest, whatever log carried them.
+
+SHA-256 over the rows in key order, each as a canonical JSON array and a line feed, without index,
+recorded_at, leaf and cursor, and without the log's own streams (DESIGN.md section 4).
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from projections.store.sqlite import ReadStore
+
+_QUERIES: Final = {
+    "timeline": "SELECT stream, version, occurred_at, type, actor_kind, actor, hex(action) "
+    "FROM timeline WHERE stream NOT LIKE 'ledger:%' ORDER BY stream, version",
+    "dossier": "SELECT dossier, status, portal_status, holder, due_at, ended_at, delivered_at, "
+    "version, hex(fold) FROM dossier ORDER BY dossier",
+    "interval": "SELECT * FROM interval ORDER BY dossier, number",
+    "handover": "SELECT * FROM handover ORDER BY dossier, version",
+    "returned": "SELECT * FROM returned ORDER BY dossier, version",
+    "officer_dossier": "SELECT * FROM officer_dossier ORDER BY officer, dossier",
+}
+
+
+def digests(store: ReadStore) -> dict[str, str]:
+    """The hex digest of each projection by name."""
+    encoder = msgspec.json.Encoder()
+    found: dict[str, str] = {}
+    for name, query in _QUERIES.items():
+        hasher = sha256()
+        for row in store.connection.execute(query):
+            hasher.update(encoder.encode(row) + b"\n")
+        found[name] = hasher.hexdigest()
+    return found

@@ -1,0 +1,70 @@
+"""Entries as rows: of one dossier, of a range, or chosen by actor, type and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ledger.core.action import Action, decode_action, stream_id
+from projections.queries.as_of import NOW, AsOf
+from projections.store.sqlite import ReadStore
+
+ROWS_MAX = 1_000_000
+"""Rows of one answer: beyond it the question needs a filter."""
+
+
+class TimelineRow(msgspec.Struct, frozen=True):
+    """One entry: where it stands, when it was recorded and when it happened, and its action."""
+
+    index: int
+    stream: str
+    version: int
+    recorded_at: str
+    occurred_at: str
+    type: str
+    actor: str
+    leaf: str
+    action: Action
+
+
+class EventFilter(msgspec.Struct, frozen=True):
+    """What to choose; "" and the bounds left out choose everything. Times are UTC text."""
+
+    stream: str = ""
+    actor: str = ""
+    type: str = ""
+    occurred_from: str = ""
+    occurred_to: str = ""
+    first_index: int = 0
+    last_index: int = 2**62
+    limit: int = ROWS_MAX
+
+
+def events(store: ReadStore, chosen: EventFilter, as_of: AsOf = NOW) -> Iterator[TimelineRow]:
+    """The chosen entries: a dossier's by version, others by index."""
+    condition, arguments = as_of.condition()
+    clauses = [condition, "idx BETWEEN ? AND ?"]
+    values: list[object] = [*arguments, chosen.first_index, chosen.last_index]
+    for column, value in (
+        ("stream = ?", chosen.stream),
+        ("actor = ?", chosen.actor),
+        ("type = ?", chosen.type),
+        ("occurred_at >= ?", chosen.occurred_from),
+        ("occurred_at <= ?", chosen.occurred_to),
+    ):
+        if value:
+            clauses.append(column)
+            values.append(value)
+    order = "version" if chosen.stream else "idx"
+    query = (
+        "SELECT idx, stream, version, recorded_at, occurred_at, type, actor, leaf, action "  # noqa: S608 - clauses of ours, values as parameters
+        f"FROM timeline WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
+    )
+    for row in store.connection.execute(query, [*values, chosen.limit]):
+        yield TimelineRow(*row[:8], decode_action(row[8]))
+
+
+def dossier_events(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> list[TimelineRow]:
+    """All entries of a dossier by version."""
+    return list(events(store, EventFilter(stream=stream_id("dossier", dossier)), as_of))

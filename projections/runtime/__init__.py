@@ -1,0 +1,1 @@
+"""Running folds over a log: catching up and rebuilding."""

@@ -1,0 +1,88 @@
+"""Rebuild: fold the whole log beside the live store, compare digests, switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ledger.app.ports import LogReader
+from ledger.core.chain import Head
+from ledger.core.findings import Finding, FindingError, Verdict
+from projections.queries.digest import digests
+from projections.runtime.runner import project
+from projections.store.sqlite import ReadStore, remove_store
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """What a rebuild gave: entries folded, the head, and the digest of each projection.
+
+    `compared` says whether a live store at the same head was there to compare with.
+    """
+
+    entries: int
+    head: Head
+    digests: dict[str, str]
+    compared: bool
+
+
+def rebuild(
+    reader: LogReader,
+    path: Path,
+    *,
+    genesis_leaf: str | None,
+    strict_rows: bool,
+    on_progress: Callable[[int], None] | None = None,
+) -> Rebuilt:
+    """Fold from zero into a new file and put it in the place of `path`.
+
+    Raises `FindingError` (`projection.digest_mismatch`, both files kept) where the live store at the
+    same head says something else, and whatever `project` raises.
+    """
+    beside = path.with_name(path.name + ".rebuild")
+    remove_store(beside)
+    fresh = ReadStore.open(beside)
+    try:
+        entries = project(
+            reader,
+            fresh,
+            genesis_leaf=genesis_leaf,
+            strict_rows=strict_rows,
+            on_progress=on_progress,
+            live=False,
+        )
+        head, found = fresh.head(), digests(fresh)
+    finally:
+        fresh.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        fresh.close()
+    compared = _compare(path, head, found)
+    remove_store(path)
+    beside.replace(path)
+    remove_store(beside)
+    return Rebuilt(entries, head, found, compared)
+
+
+def _compare(path: Path, head: Head, found: dict[str, str]) -> bool:
+    if not path.exists():
+        return False
+    live = ReadStore.open(path)
+    try:
+        if live.head() != head:
+            return False
+        known = digests(live)
+    finally:
+        live.close()
+    different = sorted(name for name in found if found[name] != known.get(name))
+    if different:
+        raise FindingError(
+            Finding(
+                code="projection.digest_mismatch",
+                verdict=Verdict.FAILED,
+                message=f"live projection and replay differ in {', '.join(different)}",
+                expected=", ".join(f"{name} {found[name]}" for name in different),
+                actual=", ".join(f"{name} {known.get(name)}" for name in different),
+                next_step=f"keep {path.name} as evidence, then pal rebuild again without it",
+            )
+        )
+    return True

@@ -1,0 +1,157 @@
+"""The read store: one SQLite file, made from a log and thrown away at will.
+
+Rows and cursor are written in one transaction, so each entry counts exactly once. Sealed fields stay
+sealed: nothing personal lies here in clear.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+from ledger.app.submission import UnavailableError
+from ledger.core.chain import EMPTY_HEAD, Head
+
+PROJECTION_VERSION: Final = 1
+"""Raised whenever a fold or a table changes: a store of another version is made anew."""
+
+BUSY_TIMEOUT_SECONDS: Final = 10.0
+
+SCHEMA: Final = """
+CREATE TABLE cursor (
+    one INTEGER PRIMARY KEY CHECK (one = 0), origin TEXT NOT NULL, position INTEGER NOT NULL,
+    size INTEGER NOT NULL, leaf TEXT NOT NULL, recorded_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE stream (
+    stream TEXT PRIMARY KEY, version INTEGER NOT NULL, leaf TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE timeline (
+    stream TEXT NOT NULL, version INTEGER NOT NULL, idx INTEGER NOT NULL,
+    recorded_at TEXT NOT NULL, occurred_at TEXT NOT NULL, type TEXT NOT NULL,
+    actor_kind TEXT NOT NULL, actor TEXT NOT NULL, leaf TEXT NOT NULL, action BLOB NOT NULL,
+    PRIMARY KEY (stream, version)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX timeline_index ON timeline (idx);
+CREATE INDEX timeline_actor ON timeline (actor, idx);
+CREATE INDEX timeline_leaf ON timeline (leaf);
+CREATE TABLE dossier (
+    dossier TEXT PRIMARY KEY, status TEXT NOT NULL, portal_status INTEGER NOT NULL,
+    holder TEXT NOT NULL, due_at TEXT NOT NULL, ended_at TEXT NOT NULL,
+    delivered_at TEXT NOT NULL, version INTEGER NOT NULL, fold BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE interval (
+    dossier TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, officer TEXT NOT NULL,
+    unit TEXT NOT NULL, inferred INTEGER NOT NULL, from_at TEXT NOT NULL, to_at TEXT NOT NULL,
+    from_version INTEGER NOT NULL, to_version INTEGER NOT NULL, PRIMARY KEY (dossier, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX interval_officer ON interval (officer, from_at);
+CREATE TABLE handover (
+    dossier TEXT NOT NULL, version INTEGER NOT NULL, giver TEXT NOT NULL, receiver TEXT NOT NULL,
+    PRIMARY KEY (dossier, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE returned (
+    dossier TEXT NOT NULL, version INTEGER NOT NULL, officer TEXT NOT NULL, other TEXT NOT NULL,
+    PRIMARY KEY (dossier, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE officer_dossier (
+    officer TEXT NOT NULL, dossier TEXT NOT NULL, entries INTEGER NOT NULL,
+    PRIMARY KEY (officer, dossier)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE parked (
+    stream TEXT PRIMARY KEY, idx INTEGER NOT NULL, type TEXT NOT NULL, error TEXT NOT NULL,
+    data BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE finding (
+    number INTEGER PRIMARY KEY, code TEXT NOT NULL, idx INTEGER NOT NULL,
+    position INTEGER NOT NULL, finding BLOB NOT NULL
+) STRICT;
+"""
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a log was folded: next position to read, size and leaf, newest recorded_at."""
+
+    origin: str
+    position: int
+    head: Head
+    recorded_at: str
+
+
+class ReadStore:
+    """An open read store; `open` makes it where it is missing or of another version."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or make the store at `path`; raises `UnavailableError`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = _connect(path)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != PROJECTION_VERSION:
+                tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+                if tables:
+                    connection.close()
+                    remove_store(path)
+                    connection = _connect(path)
+                connection.executescript(
+                    f"BEGIN; {SCHEMA} PRAGMA user_version = {PROJECTION_VERSION}; COMMIT;"
+                )
+        except sqlite3.Error as error:
+            raise UnavailableError(
+                f"{path.name}: {error}", next_step="delete the file: it is rebuilt from the log"
+            ) from error
+        return cls(path, connection)
+
+    def cursor(self) -> Cursor | None:
+        """How far the store has come; None for an empty one."""
+        row = self.connection.execute(
+            "SELECT origin, position, size, leaf, recorded_at FROM cursor"
+        ).fetchone()
+        return None if row is None else Cursor(row[0], row[1], Head(row[2], row[3]), row[4])
+
+    def head(self) -> Head:
+        """Size and leaf that every answer of this store stands on."""
+        cursor = self.cursor()
+        return EMPTY_HEAD if cursor is None else cursor.head
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self.connection.execute(sql, arguments).fetchall()
+
+    def folds(self, dossiers: Iterable[str]) -> dict[str, bytes]:
+        """The stored folds of dossiers, by dossier id."""
+        wanted = list(dossiers)
+        found: dict[str, bytes] = {}
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT dossier, fold FROM dossier WHERE dossier IN ({marks})"  # noqa: S608 - only question marks
+            found.update(self.rows(query, part))
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    # The store can always be made again from the log: it need not survive a power cut.
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA cache_size=-65536")
+    return connection
+
+
+def remove_store(path: Path) -> None:
+    """Delete a store and what SQLite keeps beside it."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)

@@ -1,0 +1,229 @@
+"""Acknowledged appends per second on a real Kafka broker, as JSON; ratios within one run.
+
+PAL_KAFKA_BOOTSTRAP=127.0.0.1:9092 .venv/bin/python scripts/benchmarks/append_kafka.py
+
+One broker, acks=all, idempotent, flush.messages=1 (fsync at each append). Entries of about 770
+bytes, signed beforehand: action signatures are measured apart. `bare` is an aiokafka idempotent
+producer that sends batches of the mean size that the ledger's groups had, one in flight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from statistics import mean, median, quantiles
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from aiokafka import AIOKafkaProducer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger.adapters.kafka import KafkaLog, create_log
+from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX
+from ledger.adapters.kafka_client import Partition
+from ledger.adapters.kafka_writer import KafkaWriter
+from ledger.app.genesis import genesis_entry
+from ledger.app.submission import Recorded, SignedAction, Submission
+from ledger.core.action import Action, Actor, OccurredAt, encode_action
+from ledger.core.ids import uuid7_text
+from ledger.core.merkle import leaf_hash
+from ledger.core.times import format_instant
+from ledger.entry.signatures import SigningKey
+
+AT = "2026-03-02T08:00:00.000000Z"
+NOTE = "x" * 80
+CALLERS = (1, 8, 64, 512)
+
+
+def make_submissions(key: SigningKey, count: int, prefix: str) -> list[Submission]:
+    """Signed actions of `count` dossiers, one each."""
+    made = []
+    for number in range(count):
+        stream = f"dossier:{prefix}-{number % 5000}"
+        action = Action(
+            id=uuid7_text(number, sha256(f"{prefix} {number}".encode()).digest()),
+            type="dossier.note_added.v1",
+            stream=stream,
+            occurred_at=OccurredAt(AT, "second"),
+            actor=Actor(kind="officer", id="C-0092"),
+            data={"note": NOTE},
+        )
+        data = encode_action(action)
+        signed = SignedAction(action.id, stream, action.type, data, key.sign([data])[0])
+        made.append(Submission((signed,)))
+    return made
+
+
+class Groups:
+    """Counts the batches that a writer sends, to give the bare producer the same sizes."""
+
+    def __init__(self, log: KafkaLog) -> None:
+        self.sizes: list[int] = []
+        self.bytes = 0
+        writer: KafkaWriter = log._writer
+        send = writer._produce
+
+        async def counted(entries: tuple[bytes, ...]) -> int:
+            self.sizes.append(len(entries))
+            self.bytes += sum(map(len, entries))
+            return await send(entries)
+
+        writer._produce = counted  # type: ignore[assignment,method-assign]  # a benchmark looks in
+
+
+async def run_callers(log: KafkaLog, work: list[Submission], callers: int) -> dict[str, float]:
+    """Append all of `work` by so many callers, each waiting for its answer."""
+    groups = Groups(log)
+    pending = iter(work)
+    times: list[float] = []
+
+    async def caller() -> None:
+        for submission in pending:
+            began = time.perf_counter()
+            answer = await log.append(submission)
+            times.append(time.perf_counter() - began)
+            if not isinstance(answer, Recorded):
+                raise TypeError(answer)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    seconds = time.perf_counter() - began
+    return {
+        "callers": callers,
+        "entries": len(work),
+        "per_second": round(len(work) / seconds),
+        "p50_ms": round(1000 * median(times), 2),
+        "p99_ms": round(1000 * quantiles(times, n=100)[98], 2),
+        "mean_batch": round(mean(groups.sizes), 1),
+        "entry_bytes": round(groups.bytes / sum(groups.sizes)),
+    }
+
+
+async def run_bare(bootstrap: str, topic: str, size: int, count: int, length: int) -> float:
+    """Entries per second of a bare idempotent producer, one batch of `size` in flight."""
+    value = b"x" * length
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=MESSAGE_BYTES_MAX,
+        max_request_size=MESSAGE_BYTES_MAX,
+    ) as producer:
+        began = time.perf_counter()
+        for _ in range(count // size):
+            batch = producer.create_batch()
+            for _ in range(size):
+                batch.append(timestamp=None, key=None, value=value)
+            batch.close()
+            await (await producer.send_batch(batch, topic, partition=0))
+        return count // size * size / (time.perf_counter() - began)
+
+
+def new_log(bootstrap: str, key: SigningKey) -> tuple[str, bytes]:
+    """A topic with a genesis, for this run."""
+    topic = f"benchmark-{secrets.token_hex(4)}"
+    moment = datetime.now(UTC)
+    genesis = genesis_entry(
+        topic,
+        0,
+        1,
+        [key.enrolled()],
+        key,
+        uuid7_text(int(moment.timestamp() * 1000), secrets.token_bytes(10)),
+        format_instant(moment),
+        sha256(b"{}").hexdigest(),
+    )
+    create_log(bootstrap, topic, genesis)
+    return topic, genesis
+
+
+async def measure(bootstrap: str, seconds: float, logs: list[tuple[str, bytes]]) -> list[dict]:
+    """One row per number of callers, the bare producer right after it in the same run."""
+    key = SigningKey("ledger-1", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
+    (topic, genesis), (bare_topic, _) = logs
+    leaf = leaf_hash(genesis).hex()
+    log = await KafkaLog.serve_here(bootstrap, topic, f"{topic}/0", leaf, key)
+    rows = []
+    for submission in make_submissions(key, 200, "warm"):
+        await log.append(submission)
+    for callers in CALLERS:
+        rate = {1: 700, 8: 4_000, 64: 15_000, 512: 30_000}[callers]
+        work = make_submissions(key, int(rate * seconds), f"c{callers}")
+        row: dict = await run_callers(log, work, callers)
+        size = max(1, round(row["mean_batch"]))
+        bare = await run_bare(bootstrap, bare_topic, size, len(work), row["entry_bytes"])
+        row["bare_per_second"] = round(bare)
+        row["share_of_bare"] = round(row["per_second"] / bare, 2)
+        rows.append(row)
+    submissions = make_submissions(key, int(20_000 * seconds), "bulk")
+    await log.aclose()
+    rows.append(await asyncio.to_thread(bulk, bootstrap, logs[0], key, submissions))
+    rows.append(await read_all(bootstrap, topic))
+    return rows
+
+
+def bulk(
+    bootstrap: str, where: tuple[str, bytes], key: SigningKey, submissions: list[Submission]
+) -> dict:
+    """The synchronous door with a list, as an import uses it."""
+    log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
+    began = time.perf_counter()
+    size = log.head().size
+    opened = time.perf_counter() - began
+    log.submit(submissions[:1])
+    began = time.perf_counter()
+    log.submit(submissions[1:])
+    rate = len(submissions) / (time.perf_counter() - began)
+    log.close()
+    return {
+        "bulk_entries": len(submissions),
+        "bulk_per_second": round(rate),
+        "index_entries": size,
+        "index_per_second": round(size / opened),
+    }
+
+
+async def read_all(bootstrap: str, topic: str) -> dict:
+    """Reading the partition as it lies, without checks."""
+    partition = await Partition.open(bootstrap, topic)
+    began = time.perf_counter()
+    position = count = 0
+    while True:
+        chunk = await partition.fetch(position, max_bytes=2 * 2**20)
+        count += len(chunk.records)
+        position = chunk.next_offset
+        if position >= chunk.end:
+            break
+    seconds = time.perf_counter() - began
+    await partition.close()
+    return {"read_entries": count, "read_per_second": round(count / seconds)}
+
+
+def main() -> None:
+    """Run and print JSON."""
+    parser = argparse.ArgumentParser(description="Appends per second on a real Kafka broker.")
+    parser.add_argument("--seconds", type=float, default=3.0, help="about so long per row")
+    arguments = parser.parse_args()
+    bootstrap = os.environ.get("PAL_KAFKA_BOOTSTRAP")
+    if not bootstrap:
+        sys.exit("set PAL_KAFKA_BOOTSTRAP (scripts/kafka start prints it)")
+    key = SigningKey("ledger-1", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
+    logs = [new_log(bootstrap, key), new_log(bootstrap, key)]
+    rows = asyncio.run(measure(bootstrap, arguments.seconds, logs))
+    setting = "one broker on the same machine, acks=all, idempotent, flush.messages=1"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(json.dumps({"setting": setting, "machine": machine, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
