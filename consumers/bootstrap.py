@@ -28,9 +28,8 @@ from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
 
 if TYPE_CHECKING:
-    from projections.store.sqlite import ReadStore
-
     from ledger.app.application import ProcedureLedger
+    from projections.store.sqlite import ReadStore
 
 LOG_FILE: Final = "log.sqlite"
 TRUST_FILE: Final = "trust.toml"
@@ -98,8 +97,15 @@ def new_action_id(now: datetime) -> str:
 class OpenLedger:
     """A log with its trust, keys and read store, opened by `open_ledger`. Close it after use."""
 
-    def __init__(self, settings: Settings, trust: Trust, keys: KeyStore) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        trust: Trust,
+        keys: KeyStore,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.settings = settings
+        self.now = now
         self.trust = trust
         self.keys = keys
         self.origin: str = trust.origin
@@ -110,7 +116,7 @@ class OpenLedger:
     def log(self) -> EntryLog:
         """The log for writing; the writer itself opens on the first append."""
         if self._log is None:
-            self._log = _open_log(self.settings, self.trust, self.keys)
+            self._log = _open_log(self.settings, self.trust, self.keys, self.now)
         return self._log
 
     @property
@@ -140,7 +146,7 @@ class OpenLedger:
         )
         return store
 
-    def application(self, now: Callable[[], datetime] = utc_now) -> ProcedureLedger:
+    def application(self) -> ProcedureLedger:
         """The eventsourcing application over the log, signing with this home's keys."""
         from ledger.app.application import ProcedureLedger as Application  # noqa: PLC0415
         from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415
@@ -150,7 +156,7 @@ class OpenLedger:
             key=self.keys.load_signing_key("source"),
             ledger_key=self.keys.load_signing_key("ledger"),
             rules=DEFAULT_RULES,
-            now=now,
+            now=self.now,
         )
 
     def close(self) -> None:
@@ -168,11 +174,16 @@ class OpenLedger:
 
 
 def create_ledger(
-    settings: Settings, name: str = "", *, now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    name: str = "",
+    *,
+    action_id: str = "",
+    now: Callable[[], datetime] = utc_now,
 ) -> OpenLedger:
     """Create a log with its genesis, keys and pinned trust; refuses where one exists.
 
-    `name` is the ledger's name, never reused; without one a random name is made.
+    `name` is the ledger's name, never reused; without one a random name is made. `action_id` is
+    that of the genesis, where it must be the same each time (the demo).
     """
     if settings.trust_path.exists() or (settings.kafka is None and settings.log_path.exists()):
         msg = f"{settings.home} already holds a log"
@@ -189,7 +200,7 @@ def create_ledger(
         1,
         [ledger_key.enrolled(), source_key.enrolled()],
         ledger_key,
-        new_action_id(moment),
+        action_id or new_action_id(moment),
         format_instant(moment),
         sha256(encode_canonical(configuration)).hexdigest(),
     )
@@ -201,22 +212,27 @@ def create_ledger(
 
         create_log(*kafka, genesis)
     pin(settings.trust_path, genesis, leaf_hash(genesis).hex())
-    return open_ledger(settings)
+    return open_ledger(settings, now=now)
 
 
-def open_ledger(settings: Settings) -> OpenLedger:
-    """Open what `create_ledger` made; raises `NoLogError` where there is none."""
+def open_ledger(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> OpenLedger:
+    """Open what `create_ledger` made; raises `NoLogError` where there is none.
+
+    `now` is the clock of the embedded log and of the intake.
+    """
     if not settings.trust_path.exists():
         msg = f"no log is pinned in {settings.trust_path}"
         raise NoLogError(msg, next_step="pal log create, or pal import FILE, which creates one")
     trust = load_trust(settings.trust_path)
-    return OpenLedger(settings, trust, KeyStore(settings.home / KEYS_FOLDER))
+    return OpenLedger(settings, trust, KeyStore(settings.home / KEYS_FOLDER), now)
 
 
-def _open_log(settings: Settings, trust: Trust, keys: KeyStore) -> EntryLog:
+def _open_log(
+    settings: Settings, trust: Trust, keys: KeyStore, now: Callable[[], datetime]
+) -> EntryLog:
     kafka = settings.kafka
     if kafka is None:
-        return SqliteLog.open(settings.log_path, genesis_leaf=trust.genesis_leaf)
+        return SqliteLog.open(settings.log_path, genesis_leaf=trust.genesis_leaf, now=now)
     from ledger.adapters.kafka import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
 
     return KafkaLog.open(

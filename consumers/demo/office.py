@@ -33,6 +33,9 @@ PERMIT_STORY: Final = 19
 BATCH_DAY: Final = 41
 """The last working day of April: what was to be signed this month is signed within minutes."""
 
+PERMIT_DAY: Final = BATCH_DAY - 20
+"""Ordinary permits were accepted so that the day of the batch is their last day."""
+
 TAX: Final = agency_actor("tax-office")
 PORTAL: Final = system_actor("payment-portal")
 
@@ -50,7 +53,7 @@ def _tax(s: Scribe, asked: int, answered: int, officer: Officer, paid: int) -> N
     s.act(paid, "09:40", PORTAL, "payment_confirmed", payment, step="tax")
 
 
-def _sign_and_deliver(  # noqa: PLR0917 - the end of every path: who, and on which days
+def _sign_and_deliver(
     s: Scribe, drafted: int, officer: Officer, signed: int, clock: str, delivered: int
 ) -> None:
     """Draft, signature, number, result desk, applicant; each move with both halves."""
@@ -65,7 +68,8 @@ def _sign_and_deliver(  # noqa: PLR0917 - the end of every path: who, and on whi
     s.hand_over(signed, "16:25", CLERK, DESK, signed, "16:40", step="delivery")
     s.act(signed, "16:42", DESK, "returned_to_result_desk", step="delivery")
     proof = {"channel": "direct", "proof": f"receipt-{s.dossier_id}"}
-    s.act(delivered, "08:30", DESK, "result_delivered", proof, step="delivery")
+    desk_clock = "16:50" if delivered == signed else "08:30"
+    s.act(delivered, desk_clock, DESK, "result_delivered", proof, step="delivery")
 
 
 def _copy(s: Scribe, day: int) -> None:
@@ -151,13 +155,13 @@ def _permit_begins(s: Scribe, day: int) -> None:
 
 
 def _permit(s: Scribe, day: int) -> None:
-    """An ordinary permit: one agency asked, answered in time, signed with the month's batch."""
+    """An ordinary permit: one agency asked, answered in time, signed in a batch on its last day."""
     _permit_begins(s, day)
     s.consult(day + 1, "09:00", BUILD, "fire-police", day + 6)
     reply = {"agency": "fire-police", "answer": "agree"}
     s.act(day + 4, "10:30", agency_actor("fire-police"), "consultation_answered", reply)
     s.act(day + 6, "09:00", BUILD, "appraisal_recorded", {"opinion": "meets"}, step="appraisal")
-    _sign_and_deliver(s, BATCH_DAY - 1, BUILD, BATCH_DAY, _batch_clock(s), BATCH_DAY + 1)
+    _sign_and_deliver(s, BATCH_DAY - 1, BUILD, BATCH_DAY, _batch_clock(s), BATCH_DAY)
 
 
 def _batch_clock(s: Scribe) -> str:
@@ -221,7 +225,7 @@ def _permit_rejected_once(s: Scribe, day: int) -> None:
     reason = {"offer_id": offer_id, "reason": "not_my_authority", "basis": "authority:committee"}
     s.act(day + 1, "10:00", PLAN, "custody_rejected", reason, step="appraisal")
     s.act(day + 9, "09:00", BUILD, "appraisal_recorded", {"opinion": "meets"}, step="appraisal")
-    _sign_and_deliver(s, BATCH_DAY - 1, BUILD, BATCH_DAY, _batch_clock(s), BATCH_DAY + 1)
+    _sign_and_deliver(s, BATCH_DAY - 1, BUILD, BATCH_DAY, _batch_clock(s), BATCH_DAY)
 
 
 _Path = Callable[[Scribe, int], None]
@@ -253,7 +257,7 @@ def _dossier(number: int, copy: int) -> list[Action]:
         _LAND_PATHS.get(number, _land)(s, number if number != LAND_STORY else 0)
     elif number <= _PERMIT_LAST:
         s = Scribe(number, copy, PERMIT)
-        _PERMIT_PATHS.get(number, _permit)(s, number - 1 if number != PERMIT_STORY else 15)
+        _PERMIT_PATHS.get(number, _permit)(s, PERMIT_DAY if number != PERMIT_STORY else 15)
     else:
         s = Scribe(number, copy, COPY)
         (_copy_refused if number in _REFUSED else _copy)(s, 2 * (number - _PERMIT_LAST))

@@ -49,9 +49,8 @@ def _steps(code: str) -> list[dict[str, Any]]:
 
 def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """Kind of stream, id, name of the event, data."""
-    calendar_hash = sha256(
-        encode_canonical({"holidays": calendar_vn.HOLIDAYS, "makeup": calendar_vn.MAKEUP_WORKING_DAYS})
-    ).hexdigest()
+    days = {"holidays": calendar_vn.HOLIDAYS, "makeup": calendar_vn.MAKEUP_WORKING_DAYS}
+    calendar_hash = sha256(encode_canonical(days)).hexdigest()
     yield "calendar", "VN", "published", {"version": VN.version, "data_hash": calendar_hash}
     for unit, name, level, parent in UNITS:
         data = {"name": name, "level": level} | ({"parent": parent} if parent else {})
@@ -72,7 +71,7 @@ def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         )
     for ref, name, components in _PROCEDURES:
         for version in range(1, ref.version + 1):
-            days = DURATION_DAYS[ref.code] + 5 * (ref.version - version)
+            duration = DURATION_DAYS[ref.code] + 5 * (ref.version - version)
             yield (
                 "procedure",
                 ref.code,
@@ -81,7 +80,7 @@ def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
                     "version": version,
                     "name": name,
                     "agency": ref.agency,
-                    "duration_days": days,
+                    "duration_days": duration,
                     "components": list(components),
                     "valid_from_on": "2026-02-02" if version > 1 else "2025-07-01",
                 },

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from consumers.demo.people import (
     APPLICANT_NAMES,
     DESK,
@@ -42,7 +44,7 @@ class Scribe:
         self.procedure = procedure
         self.actions: list[Action] = []
 
-    def act(  # noqa: PLR0917 - when, who, what: one line of the story each
+    def act(
         self,
         day: int,
         clock: str,
@@ -58,7 +60,6 @@ class Scribe:
         """Add `dossier.<name>.v1` on a working day at local `HH:MM`; gives the action's id."""
         at = moment(day, clock, self.number * _SECONDS % 60)
         entropy = demo_bytes(f"{self.dossier_id} {len(self.actions)}")
-        first = not self.actions
         action = Action(
             id=uuid7_text(int(at.timestamp() * 1000), entropy),
             type=f"dossier.{name}.v1",
@@ -70,7 +71,7 @@ class Scribe:
             reason_code=reason_code,
             legal_basis=legal_basis,
             causes=causes,
-            **({"procedure": self.procedure} if first else {}),
+            procedure=msgspec.UNSET if self.actions else self.procedure,
         )
         self.actions.append(action)
         return action.id
@@ -117,7 +118,7 @@ class Scribe:
             legal_basis=("decree 118/2025",),
         )
 
-    def hand_over(  # noqa: PLR0917 - both halves: when and by whom
+    def hand_over(
         self,
         day: int,
         clock: str,

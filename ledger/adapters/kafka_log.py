@@ -78,7 +78,7 @@ class KafkaLog:
         self._closed = False
 
     @classmethod
-    def open(  # noqa: PLR0917 - where, which log, whose key
+    def open(
         cls,
         bootstrap: str,
         topic: str,
@@ -107,7 +107,7 @@ class KafkaLog:
             raise
 
     @classmethod
-    async def serve_here(  # noqa: PLR0917 - where, which log, whose key
+    async def serve_here(
         cls,
         bootstrap: str,
         topic: str,

@@ -15,9 +15,7 @@ from aiokafka.errors import KafkaError
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
 from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
-from ledger.app.limits import QUEUE_SUBMISSIONS_MAX
-from ledger.app.log_index import MemoryIndex
-from ledger.app.sequencer import (
+from ledger.app.effects import (
     CloseProducer,
     Deliver,
     Effect,
@@ -26,9 +24,11 @@ from ledger.app.sequencer import (
     Phase,
     ReadFrom,
     SendBatch,
-    Sequencer,
     WakeAt,
 )
+from ledger.app.limits import QUEUE_SUBMISSIONS_MAX
+from ledger.app.log_index import MemoryIndex
+from ledger.app.sequencer import Sequencer
 from ledger.app.submission import Answer, LedgerError, Submission, UnavailableError
 from ledger.core.findings import FindingError
 from ledger.core.ids import uuid7_text

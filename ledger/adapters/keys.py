@@ -88,17 +88,20 @@ class KeyStore:
             raise KeyStoreError(msg)
         return self.folder / f"{name}.key"
 
-    def create_signing_key(self, name: str, role: Role) -> SigningKey:
+    def create_signing_key(
+        self, name: str, role: Role, *, seed: bytes | None = None, label: str = ""
+    ) -> SigningKey:
         """Make a new Ed25519 key; raises `KeyStoreError` where the name is taken.
 
-        Its id is the name and the start of the public key's hash: a new key never reuses an id.
+        Its id is the label (default: the name) and the start of the public key's hash: a new key
+        never reuses an id. `seed` is for the demo alone, whose keys are published.
         """
         path = self._path(name)
         _make_folder(self.folder)
-        seed = secrets.token_bytes(SEED_BYTES)
+        seed = secrets.token_bytes(SEED_BYTES) if seed is None else seed
         private = Ed25519PrivateKey.from_private_bytes(seed)
         fingerprint = sha256(private.public_key().public_bytes_raw()).hexdigest()[:12]
-        key_id = f"{name}-{fingerprint}"
+        key_id = f"{label or name}-{fingerprint}"
         text = f'id = "{key_id}"\nrole = "{role}"\nseed = "{seed.hex()}"\n'
         # Written under another name first and linked: a key file is whole or not there, and an
         # existing key is never replaced.
@@ -180,8 +183,11 @@ class SubjectKeys:
         connection.execute("PRAGMA synchronous=FULL")
         return connection
 
-    def create(self, subject: str) -> SubjectKey:
-        """The subject's key, made now if there is none; raises `SubjectErasedError`."""
+    def create(self, subject: str, key: SubjectKey | None = None) -> SubjectKey:
+        """The subject's key, made now if there is none; raises `SubjectErasedError`.
+
+        A `key` that is given is kept in place of a new one: it sealed the subject's data elsewhere.
+        """
         with closing(self._connect()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             row = connection.execute(
@@ -190,7 +196,7 @@ class SubjectKeys:
             if row is not None:
                 connection.execute("ROLLBACK")
                 return self._read(f"subject {subject!r}", *row)
-            key = SubjectKey.generate(secrets.token_bytes(KEY_BYTES))
+            key = key or SubjectKey.generate(secrets.token_bytes(KEY_BYTES))
             # A key behind the last registered slot was never used: a crash left it there.
             (slot,) = connection.execute(
                 "SELECT coalesce(max(slot) + 1, 0) FROM subject"

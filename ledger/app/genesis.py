@@ -34,7 +34,7 @@ def log_origin(name: str, log_number: int) -> str:
     return f"{name}/{log_number}"
 
 
-def genesis_entry(  # noqa: PLR0917 - what a log begins with, each once
+def genesis_entry(
     name: str,
     log_number: int,
     logs: int,

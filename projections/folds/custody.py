@@ -1,9 +1,10 @@
 """Custody of one dossier: who held it, when it lay between two, when nobody can be named (T1).
 
-Two-sided: held from acceptance (E12) to the next offer (E11); from offer to answer in transit to the
-receiving unit; rejected (E13) goes back to the giver. Before any offer custody is inferred from who
-acts, and marked so: a holding interval runs from the first to the last entry of a run of one officer,
-and the time between runs is unattributed. All intervals together are the dossier's lifetime.
+Two-sided: held from acceptance (E12) to the next offer (E11); from offer to answer in transit to
+the receiving unit; rejected (E13) goes back to the giver. Before any offer custody is inferred
+from who acts, and marked so: a holding interval runs from the first to the last entry of a run
+of one officer, and the time between runs is unattributed. All intervals together are the
+dossier's lifetime.
 """
 
 from __future__ import annotations

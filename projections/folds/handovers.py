@@ -1,8 +1,8 @@
 """Hand-overs and A-B-A returns of one dossier (I3, I22; counting rules of DOMAIN.md section 4).
 
-A hand-over is two consecutive entries with different officers, compared byte for byte. A-B-A: runs of
-one officer collapsed, then every o[i] = o[i+2], overlapping. An entry without an officer breaks the
-succession and is in no pair; what the ledger itself derived is passed over.
+A hand-over is two consecutive entries with different officers, compared byte for byte. A-B-A:
+runs of one officer collapsed, then every o[i] = o[i+2], overlapping. An entry without an officer
+breaks the succession and is in no pair; what the ledger itself derived is passed over.
 """
 
 from __future__ import annotations

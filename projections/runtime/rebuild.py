@@ -37,8 +37,8 @@ def rebuild(
 ) -> Rebuilt:
     """Fold from zero into a new file and put it in the place of `path`.
 
-    Raises `FindingError` (`projection.digest_mismatch`, both files kept) where the live store at the
-    same head says something else, and whatever `project` raises.
+    Raises `FindingError` (`projection.digest_mismatch`, both files kept) where the live store at
+    the same head says something else, and whatever `project` raises.
     """
     beside = path.with_name(path.name + ".rebuild")
     remove_store(beside)

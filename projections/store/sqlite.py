@@ -1,7 +1,7 @@
 """The read store: one SQLite file, made from a log and thrown away at will.
 
-Rows and cursor are written in one transaction, so each entry counts exactly once. Sealed fields stay
-sealed: nothing personal lies here in clear.
+Rows and cursor are written in one transaction, so each entry counts exactly once. Sealed fields
+stay sealed: nothing personal lies here in clear.
 """
 
 from __future__ import annotations

@@ -147,7 +147,9 @@ def new_log(bootstrap: str, key: SigningKey) -> tuple[str, bytes]:
     return topic, genesis
 
 
-async def measure(bootstrap: str, seconds: float, logs: list[tuple[str, bytes]]) -> list[dict]:
+async def measure(
+    bootstrap: str, seconds: float, logs: list[tuple[str, bytes]]
+) -> list[dict[str, float]]:
     """One row per number of callers, the bare producer right after it in the same run."""
     key = SigningKey("ledger-1", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
     (topic, genesis), (bare_topic, _) = logs
@@ -159,7 +161,7 @@ async def measure(bootstrap: str, seconds: float, logs: list[tuple[str, bytes]])
     for callers in CALLERS:
         rate = {1: 700, 8: 4_000, 64: 15_000, 512: 30_000}[callers]
         work = make_submissions(key, int(rate * seconds), f"c{callers}")
-        row: dict = await run_callers(log, work, callers)
+        row = await run_callers(log, work, callers)
         size = max(1, round(row["mean_batch"]))
         bare = await run_bare(bootstrap, bare_topic, size, len(work), row["entry_bytes"])
         row["bare_per_second"] = round(bare)
@@ -174,7 +176,7 @@ async def measure(bootstrap: str, seconds: float, logs: list[tuple[str, bytes]])
 
 def bulk(
     bootstrap: str, where: tuple[str, bytes], key: SigningKey, submissions: list[Submission]
-) -> dict:
+) -> dict[str, float]:
     """The synchronous door with a list, as an import uses it."""
     log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
     began = time.perf_counter()
@@ -193,7 +195,7 @@ def bulk(
     }
 
 
-async def read_all(bootstrap: str, topic: str) -> dict:
+async def read_all(bootstrap: str, topic: str) -> dict[str, float]:
     """Reading the partition as it lies, without checks."""
     partition = await Partition.open(bootstrap, topic)
     began = time.perf_counter()

@@ -6,10 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledger.app.log_index import MemoryIndex
-from ledger.app.ports import Record
-from ledger.app.sequencer import (
-    OPENINGS_MAX,
+from ledger.app.effects import (
     CloseProducer,
     Deliver,
     Moment,
@@ -17,9 +14,11 @@ from ledger.app.sequencer import (
     Phase,
     ReadFrom,
     SendBatch,
-    Sequencer,
     WakeAt,
 )
+from ledger.app.log_index import MemoryIndex
+from ledger.app.ports import Record
+from ledger.app.sequencer import OPENINGS_MAX, Sequencer
 from ledger.app.submission import OutcomeUnknownError, Recorded, Refused, UnavailableError
 from ledger.core.chain import Head
 from ledger.core.findings import FindingError

@@ -16,18 +16,11 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.app.effects import Deliver, Moment, NewProducer, Phase, ReadFrom, SendBatch
 from ledger.app.genesis import genesis_entry
 from ledger.app.log_index import MemoryIndex
 from ledger.app.ports import Record
-from ledger.app.sequencer import (
-    Deliver,
-    Moment,
-    NewProducer,
-    Phase,
-    ReadFrom,
-    SendBatch,
-    Sequencer,
-)
+from ledger.app.sequencer import Sequencer
 from ledger.app.submission import Recorded, Refused, SignedAction, Submission, UnavailableError
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
 from ledger.core.ids import uuid7_text
@@ -64,7 +57,9 @@ def submission(name: str, expected: int | None = None) -> Submission:
         data={"note": name},
     )
     data = encode_action(action)
-    signed = SignedAction(action.id, action.stream, action.type, data, KEY.sign([data])[0], expected)
+    signed = SignedAction(
+        action.id, action.stream, action.type, data, KEY.sign([data])[0], expected
+    )
     return Submission((signed,))
 
 
@@ -77,8 +72,8 @@ class Batch:
         self.base = -1
 
 
-class Violation(Exception):
-    pass
+class ViolationError(Exception):
+    """What has been answered does not hold."""
 
 
 class World:
@@ -110,7 +105,13 @@ class World:
             tuple(self.partition),
             tuple((b.writer, b.session, b.entries, b.waiting, b.base) for b in self.batches),
             tuple(
-                (w.phase, w.session, w.index.position, w.backlog, tuple(len(q.sent) for q in w._queue))
+                (
+                    w.phase,
+                    w.session,
+                    w.index.position,
+                    w.backlog,
+                    tuple(len(q.sent) for q in w._queue),
+                )
                 for w in self.writers
             ),
             tuple(sorted((token, repr(outcome)) for token, outcome in self.outcomes.items())),
@@ -182,24 +183,24 @@ class World:
             if isinstance(result, Entry):
                 judged = state.judge(result)
                 if judged.void:
-                    raise Violation(f"void: {judged.findings}")
+                    raise ViolationError(f"void: {judged.findings}")
                 action_id = result.action["id"]
                 if action_id in places:
-                    raise Violation(f"{action_id} is recorded twice")
+                    raise ViolationError(f"{action_id} is recorded twice")
                 places[action_id] = (result.seal.index, result.leaf)
         for writer in self.writers:
             if writer.index.broken is not None:
-                raise Violation(f"a sound log was called overwritten: {writer.index.broken}")
+                raise ViolationError(f"a sound log was called overwritten: {writer.index.broken}")
         for token, outcome in self.outcomes.items():
             (action,) = self.commands[token].actions
             if isinstance(outcome, Recorded):
                 place = outcome.places[0]
                 if places.get(action.id) != (place.index, place.leaf):
-                    raise Violation(f"acknowledged and not there: {place}")
+                    raise ViolationError(f"acknowledged and not there: {place}")
             elif isinstance(outcome, Refused | UnavailableError):
                 others = [c for t, c in enumerate(self.commands) if t != token]
                 if action.id in places and self.commands[token] not in others:
-                    raise Violation(f"said not to be recorded and it is: {outcome}")
+                    raise ViolationError(f"said not to be recorded and it is: {outcome}")
 
 
 def explore(machine: type[Sequencer], commands: list[Submission], faults: int) -> tuple[int, set]:
@@ -284,5 +285,5 @@ class SaidTooEarly(Sequencer):
 
 @pytest.mark.parametrize("broken", [EchoNotCompared, NoSessionEntry, SaidTooEarly])
 def test_the_exploration_finds_what_a_weaker_protocol_breaks(broken) -> None:
-    with pytest.raises(Violation):
+    with pytest.raises(ViolationError):
         explore(broken, TWO, 2)
