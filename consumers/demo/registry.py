@@ -53,11 +53,11 @@ def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     calendar_hash = sha256(encode_canonical(days)).hexdigest()
     yield "calendar", "VN", "published", {"version": VN.version, "data_hash": calendar_hash}
     for unit, name, level, parent in UNITS:
-        data = {"name": name, "level": level} | ({"parent": parent} if parent else {})
-        yield "unit", unit, "created", data
+        parents = {"parent": parent} if parent else {}
+        yield "unit", unit, "created", {"name": name, "level": level, **parents}
     for officer in OFFICERS:
         subject = f"officer:{officer.id}"
-        name = sealed(subject, subject, "name", officer.name)
+        sealed_name = sealed(subject, subject, "name", officer.name)
         yield (
             "officer",
             officer.id,
@@ -65,7 +65,7 @@ def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
             {
                 "unit": officer.unit,
                 "post": officer.post,
-                "name": name,
+                "name": sealed_name,
                 "valid_from_on": "2026-01-02",
             },
         )
@@ -86,18 +86,18 @@ def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
                 },
             )
         if ref.version > 1:
-            data = {"version": ref.version - 1, "from_on": "2026-02-02"}
-            yield "procedure", ref.code, "version_retired", data
+            retired: dict[str, Any] = {"version": ref.version - 1, "from_on": "2026-02-02"}
+            yield "procedure", ref.code, "version_retired", retired
         if ref is not COPY:
-            data = {"version": 1, "steps": _steps(ref.code)}
-            yield "procedure", ref.code, "internal_process_version_published", data
+            steps: dict[str, Any] = {"version": 1, "steps": _steps(ref.code)}
+            yield "procedure", ref.code, "internal_process_version_published", steps
     rules = [
         {"procedure": ref.code, "unit": CHAIR.unit, "post": CHAIR.post, "may": may}
         for ref in (LAND, PERMIT, COPY)
         for may in ("approve", "sign", "refuse", "extend")
     ]
-    data = {"version": 1, "rules": rules, "valid_from_on": "2026-01-02"}
-    yield "authority", "committee", "matrix_published", data
+    matrix: dict[str, Any] = {"version": 1, "rules": rules, "valid_from_on": "2026-01-02"}
+    yield "authority", "committee", "matrix_published", matrix
 
 
 def registry_actions() -> list[Action]:

@@ -212,6 +212,12 @@ class LoopThread:
         try:
             self.loop.run_forever()
         finally:
+            # What aiokafka left behind is ended, not forgotten.
+            tasks = asyncio.all_tasks(self.loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                self.loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
             self.loop.close()
 
     def run(self, work: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:

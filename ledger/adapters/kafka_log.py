@@ -189,6 +189,11 @@ class KafkaLog:
         return self._writer.warning
 
     @property
+    def batches(self) -> int:
+        """Record batches that this process's writer has had acknowledged: entries per group."""
+        return self._writer.batches
+
+    @property
     def strays(self) -> Sequence[StrayRecord]:
         """Records that do not count, as far as this process has read."""
         return tuple(self._index.strays)

@@ -57,6 +57,8 @@ class KafkaWriter:
     ) -> None:
         self.machine = machine
         self.warning = ""
+        self.batches = 0
+        """Batches that were acknowledged where they were expected or elsewhere."""
         self._partition = partition
         self._index = index
         self._on_growth = on_growth
@@ -138,9 +140,8 @@ class KafkaWriter:
     async def close(self) -> None:
         """End the session; whoever still waits is answered."""
         self._apply(self.machine.close())
-        for _ in range(2):
-            if self._tasks:
-                await asyncio.wait(set(self._tasks), timeout=STOP_SECONDS)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=3 * STOP_SECONDS)
         for task in self._tasks:
             task.cancel()
 
@@ -266,6 +267,7 @@ class KafkaWriter:
             self._apply(self.machine.batch_unknown(effect.session, reason, self._moment()))
         else:
             self._active_at = self._loop.time()
+            self.batches += 1
             self._apply(self.machine.echoed(effect.session, base_offset, self._moment()))
             self._on_growth()
 
@@ -287,8 +289,17 @@ class KafkaWriter:
 
 async def _end_producer(producer: Any) -> None:
     """Stop a producer; one that still tries to send is cut off: it may not go on for ever."""
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(producer.stop(), STOP_SECONDS)
-        return
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(producer.client.close(), STOP_SECONDS)
+    stopping = asyncio.ensure_future(producer.stop())
+    await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+    if not stopping.done():
+        # aiokafka leaves its sender running when stop() does not come to an end (trap 6).
+        sender = producer._sender.sender_task
+        sender.cancel()
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(producer.client.close(), STOP_SECONDS)
+        # The first cancel makes it wait for its request; the second reaches that request.
+        sender.cancel()
+        await asyncio.wait({stopping, sender}, timeout=STOP_SECONDS)
+        stopping.cancel()
+    with contextlib.suppress(KafkaError, OSError, asyncio.CancelledError):
+        await stopping

@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from statistics import mean, median, quantiles
+from statistics import median, quantiles
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -30,7 +30,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.adapters.kafka import KafkaLog, create_log
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX
 from ledger.adapters.kafka_client import Partition
-from ledger.adapters.kafka_writer import KafkaWriter
 from ledger.app.genesis import genesis_entry
 from ledger.app.submission import Recorded, SignedAction, Submission
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
@@ -42,6 +41,7 @@ from ledger.entry.signatures import SigningKey
 AT = "2026-03-02T08:00:00.000000Z"
 NOTE = "x" * 80
 CALLERS = (1, 8, 64, 512)
+Row = dict[str, float]
 
 
 def make_submissions(key: SigningKey, count: int, prefix: str) -> list[Submission]:
@@ -63,26 +63,9 @@ def make_submissions(key: SigningKey, count: int, prefix: str) -> list[Submissio
     return made
 
 
-class Groups:
-    """Counts the batches that a writer sends, to give the bare producer the same sizes."""
-
-    def __init__(self, log: KafkaLog) -> None:
-        self.sizes: list[int] = []
-        self.bytes = 0
-        writer: KafkaWriter = log._writer
-        send = writer._produce
-
-        async def counted(entries: tuple[bytes, ...]) -> int:
-            self.sizes.append(len(entries))
-            self.bytes += sum(map(len, entries))
-            return await send(entries)
-
-        writer._produce = counted  # type: ignore[assignment,method-assign]  # a benchmark looks in
-
-
-async def run_callers(log: KafkaLog, work: list[Submission], callers: int) -> dict[str, float]:
+async def run_callers(log: KafkaLog, work: list[Submission], callers: int) -> Row:
     """Append all of `work` by so many callers, each waiting for its answer."""
-    groups = Groups(log)
+    batches = log.batches
     pending = iter(work)
     times: list[float] = []
 
@@ -97,20 +80,22 @@ async def run_callers(log: KafkaLog, work: list[Submission], callers: int) -> di
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(callers)))
     seconds = time.perf_counter() - began
+    stream = work[-1].actions[0].stream
+    newest = await asyncio.to_thread(log.stream_entries, stream, desc=True, limit=1)
     return {
         "callers": callers,
         "entries": len(work),
         "per_second": round(len(work) / seconds),
         "p50_ms": round(1000 * median(times), 2),
         "p99_ms": round(1000 * quantiles(times, n=100)[98], 2),
-        "mean_batch": round(mean(groups.sizes), 1),
-        "entry_bytes": round(groups.bytes / sum(groups.sizes)),
+        "mean_batch": round(len(work) / (log.batches - batches), 1),
+        "entry_bytes": len(newest[0]),
     }
 
 
-async def run_bare(bootstrap: str, topic: str, size: int, count: int, length: int) -> float:
+async def run_bare(bootstrap: str, topic: str, size: int, count: int, length: float) -> float:
     """Entries per second of a bare idempotent producer, one batch of `size` in flight."""
-    value = b"x" * length
+    value = b"x" * int(length)
     async with AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         acks="all",
@@ -176,7 +161,7 @@ async def measure(
 
 def bulk(
     bootstrap: str, where: tuple[str, bytes], key: SigningKey, submissions: list[Submission]
-) -> dict[str, float]:
+) -> Row:
     """The synchronous door with a list, as an import uses it."""
     log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
     began = time.perf_counter()
@@ -195,7 +180,7 @@ def bulk(
     }
 
 
-async def read_all(bootstrap: str, topic: str) -> dict[str, float]:
+async def read_all(bootstrap: str, topic: str) -> Row:
     """Reading the partition as it lies, without checks."""
     partition = await Partition.open(bootstrap, topic)
     began = time.perf_counter()

@@ -239,8 +239,11 @@ def test_a_locked_file_is_unavailable_and_then_recovers(
     [
         ("UPDATE head SET size = 5", "store.head_mismatch"),
         ("DELETE FROM entry WHERE idx = 2", "store.head_mismatch"),
-        ("UPDATE entry SET data = data || ' ' WHERE idx = 2", "store.head_mismatch"),
-        ("UPDATE entry SET data = data || ' ' WHERE idx = 0", "trust.genesis_mismatch"),
+        ("UPDATE entry SET data = CAST(data || ' ' AS BLOB) WHERE idx = 2", "store.head_mismatch"),
+        (
+            "UPDATE entry SET data = CAST(data || ' ' AS BLOB) WHERE idx = 0",
+            "trust.genesis_mismatch",
+        ),
     ],
 )
 def test_an_end_that_was_changed_stops_the_opening(
@@ -277,7 +280,7 @@ def test_an_open_writer_stops_when_its_history_was_cut(log: SqliteLog, path: Pat
 def test_changed_bytes_are_given_to_nobody(log: SqliteLog, path: Path) -> None:
     log.submit([submission(1, 2)])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE entry SET data = data || ' ' WHERE idx = 1")
+        connection.execute("UPDATE entry SET data = CAST(data || ' ' AS BLOB) WHERE idx = 1")
     with pytest.raises(FindingError, match=r"chain\.leaf_mismatch"):
         log.stream_entries("dossier:a")
 

@@ -1,0 +1,170 @@
+"""What the command line says on stdout, in English and Vietnamese; whole sentences, no fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from consumers.cli.options import Lang
+
+TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "times": ("times: {zone}", "giờ: {zone}"),
+        "empty": ("nothing to show: no entry fits", "không có gì: không mục nào phù hợp"),
+        "none": ("none", "không"),
+        "now": ("the whole log", "toàn bộ nhật ký"),
+        "first_of": ("first {n} of {total} (--limit 0: all)", "{n} đầu của {total} (--limit 0)"),
+        "basis": (
+            "rows {count} · filter {filter} · as of {as_of} · log {origin}, size {size}, head {head}",
+            "số dòng {count} · bộ lọc {filter} · tại {as_of} · nhật ký {origin}, {size} mục, "
+            "đầu {head}",
+        ),
+        "as_of": (
+            "AS OF {at} ({axis}): what came later is not shown",
+            "TẠI {at} ({axis}): không hiển thị những gì xảy ra sau",
+        ),
+        "axis.recorded": ("as recorded", "theo thời điểm ghi nhận"),
+        "axis.occurred": ("as it occurred", "theo thời điểm xảy ra"),
+        "axis.index": ("by index", "theo chỉ số"),
+        "not_proved": (
+            "not proved: that what an officer wrote is true, or that an action outside the system "
+            "was recorded",
+            "không chứng minh: nội dung cán bộ ghi là đúng sự thật, hoặc thao tác ngoài hệ thống "
+            "đã được ghi nhận",
+        ),
+        "read_verified": (
+            "every link and signature up to index {index} was checked while reading",
+            "đã kiểm tra mọi liên kết và chữ ký đến chỉ số {index} khi đọc",
+        ),
+        "col.index": ("index", "chỉ số"),
+        "col.version": ("version", "phiên bản"),
+        "col.stream": ("stream", "luồng"),
+        "col.dossier": ("dossier", "hồ sơ"),
+        "col.officer": ("officer", "cán bộ"),
+        "col.other": ("other officer", "cán bộ kia"),
+        "col.entries": ("entries", "số mục"),
+        "col.dossiers": ("dossiers", "số hồ sơ"),
+        "col.from": ("from", "từ"),
+        "col.to": ("to", "đến"),
+        "col.count": ("count", "số lần"),
+        "col.type": ("type", "loại"),
+        "col.actor": ("actor", "người thực hiện"),
+        "col.occurred_at": ("occurred", "xảy ra"),
+        "col.recorded_at": ("recorded", "ghi nhận"),
+        "col.sentence": ("what happened", "nội dung"),
+        "col.leaf": ("leaf", "băm"),
+        "col.action": ("action", "thao tác"),
+        "col.status": ("status", "trạng thái"),
+        "col.portal_status": ("portal", "cổng DVC"),
+        "col.procedure": ("procedure", "thủ tục"),
+        "col.holder": ("held by", "đang giữ"),
+        "col.due_at": ("due", "hạn trả"),
+        "col.ended_at": ("ended", "kết thúc"),
+        "col.begun_at": ("begun", "bắt đầu"),
+        "col.late": ("late", "quá hạn"),
+        "col.outcome": ("outcome", "kết quả"),
+        "col.kind": ("kind", "loại"),
+        "col.id": ("id", "mã"),
+        "col.name": ("name", "tên"),
+        "col.role": ("role", "vai trò"),
+        "col.enrolled": ("enrolled", "đã đăng ký"),
+        "col.revoked": ("revoked", "đã thu hồi"),
+        "col.held_here": ("private here", "có khoá riêng"),
+        "col.public": ("public", "khoá công khai"),
+        "col.changes": ("changes", "thay đổi"),
+        "dossier.state": (
+            "status {status} · portal status {portal} · procedure {procedure} · outcome {outcome}",
+            "trạng thái {status} · trạng thái cổng {portal} · thủ tục {procedure} · kết quả "
+            "{outcome}",
+        ),
+        "dossier.dates": (
+            "begun {begun} · due {due} · ended {ended}",
+            "bắt đầu {begun} · hạn trả {due} · kết thúc {ended}",
+        ),
+        "dossier.applicant": ("applicant {name}", "người nộp {name}"),
+        "dossier.holder": (
+            "now with {holder} since {since}",
+            "đang do {holder} giữ từ {since}",
+        ),
+        "dossier.holder_inferred": (
+            "now with {holder} since {since} (inferred: nobody accepted it)",
+            "đang do {holder} giữ từ {since} (suy ra: chưa ai xác nhận tiếp nhận)",
+        ),
+        "dossier.nobody": ("no one holds it now", "hiện không ai giữ"),
+        "dossier.late": ("LATE: after its due date", "QUÁ HẠN"),
+        "dossier.lanes": ("Who held it", "Ai đã giữ"),
+        "dossier.lifetime": ("lifetime {length}", "tổng thời gian {length}"),
+        "dossier.timeline": ("What happened", "Diễn biến"),
+        "lane.in_transit": ("on the way", "đang chuyển"),
+        "lane.unattributed": ("nobody can be named", "không xác định được"),
+        "lane.paused": ("clock paused", "tạm dừng thời hạn"),
+        "lane.inferred": ("inferred", "suy ra"),
+        "lane.since": ("still", "còn giữ"),
+        "imported": ("as imported", "theo nguồn nhập"),
+        "report.title": (
+            "Accountability report   {officer}   {period}",
+            "Báo cáo trách nhiệm   {officer}   {period}",
+        ),
+        "report.period": ("{first} – {last} (both included)", "{first} – {last} (gồm cả hai ngày)"),
+        "report.start": ("the beginning", "từ đầu"),
+        "report.end": ("the newest entry", "mục mới nhất"),
+        "report.summary": (
+            "entries {entries} · dossiers {dossiers} · given {given} · received {received} · "
+            "intervals held {held}",
+            "số mục {entries} · số hồ sơ {dossiers} · đã chuyển {given} · đã nhận {received} · "
+            "khoảng giữ {held}",
+        ),
+        "report.by_type": ("Entries by type", "Số mục theo loại"),
+        "report.dossiers": ("Dossiers", "Hồ sơ"),
+        "report.given": ("Hand-overs given", "Đã chuyển cho"),
+        "report.received": ("Hand-overs received", "Đã nhận từ"),
+        "report.held": ("Intervals held", "Các khoảng giữ hồ sơ"),
+        "report.none": ("none in this period", "không có trong kỳ này"),
+        "report.note": (
+            "indicator, not proof: no rate, rank or lateness of a person is stated here",
+            "chỉ là dấu hiệu, không phải chứng cứ: không nêu tỷ lệ, xếp hạng hay trễ hạn cá nhân",
+        ),
+        "report.control": (
+            "control sum {control} over index and leaf of the {entries} entries used",
+            "tổng kiểm tra {control} trên chỉ số và băm của {entries} mục đã dùng",
+        ),
+        "report.more": ("… and {n} more (--full)", "… và {n} mục nữa (--full)"),
+        "report.look": ("look at one:  pal dossier events {dossier}", "xem: pal dossier events {dossier}"),
+        "status.log": ("log", "nhật ký"),
+        "status.origin": ("origin", "nguồn gốc"),
+        "status.genesis": ("pinned genesis", "khởi nguyên đã ghim"),
+        "status.size": ("entries", "số mục"),
+        "status.head": ("head", "đầu"),
+        "status.recorded": ("newest recorded", "ghi nhận mới nhất"),
+        "status.dossiers": ("dossiers", "số hồ sơ"),
+        "status.officers": ("officers", "số cán bộ"),
+        "status.parked": ("parked streams", "luồng tạm giữ"),
+        "status.findings": ("findings", "phát hiện"),
+        "status.seen": ("highest head passed", "đầu cao nhất đã kiểm tra"),
+        "status.next": ("next", "tiếp theo"),
+        "rebuilt": (
+            "rebuilt from zero: {entries} entries",
+            "đã dựng lại từ đầu: {entries} mục",
+        ),
+        "rebuilt.same": (
+            "digests equal those of the live projections",
+            "giá trị băm trùng với dữ liệu đang dùng",
+        ),
+        "rebuilt.alone": (
+            "there were no live projections at this head to compare with",
+            "không có dữ liệu đang dùng tại đầu này để so sánh",
+        ),
+        "masked": ("●●●● (masked; --reveal)", "●●●● (đã che; --reveal)"),
+        "erased": ("erased", "đã xoá"),
+        "sealed": ("sealed (no key here)", "đã niêm phong (không có khoá)"),
+        "replay.start": ("begins", "bắt đầu"),
+        "replay.void": ("no state of a dossier changes", "không thay đổi trạng thái hồ sơ nào"),
+    }
+)
+
+
+def text(key: str, lang: Lang, **values: object) -> str:
+    """The text of a key with its places filled."""
+    english, vietnamese = TEXTS[key]
+    return (vietnamese if lang == "vi" else english).format(**values)
