@@ -55,6 +55,10 @@ class Reading(Common):
     at_index: Annotated[
         int | None, Parameter(help="State as recorded up to this index, included.")
     ] = None
+    axis: Annotated[
+        Literal["recorded", "occurred"],
+        Parameter(help="What --as-of speaks of: known then (recorded) or true then (occurred)."),
+    ] = "recorded"
     limit: Annotated[
         int | None, Parameter(help="Rows at most; 0 for all. Default: table 200, others all.")
     ] = None

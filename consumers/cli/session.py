@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ class View:
         as_of, lang = self.moment.as_of, self.reading.language
         at = show_instant(as_of.at) if as_of.at else f"index {as_of.index:,}"
         axis = text(f"axis.{as_of.axis}", lang)
-        write(paint(text("as_of", lang, at=at, axis=axis), "yellow", _stdout()))
+        write(paint(text("as_of", lang, at=at, axis=axis), "yellow", sys.stdout))
 
     @contextmanager
     def store(self) -> Iterator[ReadStore]:
@@ -172,9 +173,3 @@ def _prefix(store: ReadStore, whole: Basis, index: int, as_of: str) -> Basis:
     )
     size, head = (int(row[0][0]) + 1, str(row[0][1])) if row else (0, "")
     return msgspec.structs.replace(whole, log_size=size, head=head, as_of=as_of)
-
-
-def _stdout() -> object:
-    import sys  # noqa: PLC0415
-
-    return sys.stdout

@@ -132,6 +132,7 @@ class MemoryIndex:
         if isinstance(result, Stray):
             self._add_stray(record, result)
             return None
+        self._tracker.counted(result.leaf)
         judged = self.state.judge(result)
         self.findings.extend(judged.findings)
         if result.seal.index == 0 and judged.void:
@@ -209,7 +210,7 @@ class MemoryIndex:
                 )
             )
         self.strays.append(StrayRecord(record.position, stray.reason, stray.leaf))
-        if self._tracker.add(stray):
+        if self._tracker.add(stray, self.head.size):
             raise self._overwritten(
                 f"strays from more than one batch continue one another at offset {record.position}",
                 expected=f"entry {self.head.size} behind {self.head.leaf}",

@@ -133,7 +133,7 @@ class _Run:
                 expected=f"index {size} behind {self.state.head.leaf}",
                 actual=stray.leaf or "no entry",
             )
-        if self.strays.add(stray):
+        if self.strays.add(stray, size):
             return _error(
                 "log.overwritten",
                 "strays chain to one another over more than one batch",
@@ -154,6 +154,7 @@ class _Run:
         return None
 
     def _take_entry(self, entry: Entry, batch: Batch) -> FindingError | None:
+        self.strays.counted(entry.leaf)
         judged = self.state.judge(entry)
         if judged.findings and entry.seal.index == 0:
             return FindingError(judged.findings[0])

@@ -65,13 +65,14 @@ class TestLog(NamedTuple):
         for record in self.records():
             result = state.admit(record.data)
             if isinstance(result, Entry):
+                tracker.counted(result.leaf)
                 judged = state.judge(result)
                 assert not judged.void, judged.findings
                 assert result.action["id"] not in places, "recorded twice"
                 places[result.action["id"]] = (result.seal.index, result.leaf)
             else:
                 strays.append((record.position, result))
-                overwritten = tracker.add(result) or overwritten
+                overwritten = tracker.add(result, state.head.size) or overwritten
         return state, places, strays, overwritten
 
 

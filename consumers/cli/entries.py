@@ -1,0 +1,274 @@
+"""`events`, `dossier events`, `find`, `replay`: entries one by one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from consumers.bootstrap import utc_now
+from consumers.cli.errors import PASSED, NotFoundError, UsageError
+from consumers.cli.filters import Filter, parse_filter
+from consumers.cli.moments import machine_instant, show_instant
+from consumers.cli.options import Lang, Reading
+from consumers.cli.output import Column, show_rows, write
+from consumers.cli.reveal import Revealer
+from consumers.cli.session import View, view
+from consumers.cli.terminal import paint, safe_text, say
+from consumers.cli.texts import text
+from ledger.core.action import plain_id, stream_id
+from ledger.domain.phrases import sentence
+
+if TYPE_CHECKING:
+    from projections.queries.timeline import TimelineRow
+
+COLUMNS: Final = (
+    Column("index", "number"),
+    Column("occurred_at", "instant"),
+    Column("recorded_at", "instant", wide=True),
+    Column("stream", wide=True),
+    Column("version", "number"),
+    Column("type", wide=True),
+    Column("actor", wide=True),
+    Column("sentence"),
+    Column("leaf", wide=True),
+    Column("action", wide=True),
+)
+_NOT_STATE: Final = frozenset({"version", "dossier_id", "last_occurred_at", "last_officer", "last_unit"})
+
+
+def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any]:
+    """An entry as a row of every format; the action whole, with sealed fields replaced."""
+    action = msgspec.to_builtins(row.action)
+    action["data"] = revealer.data(row.action)
+    return {
+        "index": row.index,
+        "occurred_at": row.occurred_at,
+        "recorded_at": row.recorded_at,
+        "stream": row.stream,
+        "version": row.version,
+        "type": row.type,
+        "actor": row.actor,
+        "sentence": sentence(row.action, lang),
+        "leaf": row.leaf,
+        "action": action,
+    }
+
+
+def _chosen(shown: View, chosen: Filter) -> Iterator[TimelineRow]:
+    from projections.queries.find import plain_text  # noqa: PLC0415 - readers only
+    from projections.queries.timeline import events as find_events  # noqa: PLC0415
+
+    lang = shown.reading.language
+    for row in find_events(shown.live, chosen.store_filter(), shown.moment.as_of):
+        plain = ""
+        if chosen.words:
+            plain = plain_text(f"{sentence(row.action, lang)} {plain_id(row.stream)} {row.type}")
+        if chosen.fits(row.action, row.recorded_at, plain):
+            yield row
+
+
+def events(
+    *words: str,
+    reveal: Annotated[bool, Parameter(negative="", help="Show sealed fields in clear.")] = False,
+    reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """List entries that fit a filter.
+
+    Keys: actor: on_behalf_of: action: dossier: procedure: unit: occurred: recorded: index:
+    Other words must stand in the sentence or the id. Ranges: occurred:2026-03..2026-04
+
+    Example: pal events actor:Resource10 action:approved occurred:2026-03
+    """
+    chosen = parse_filter(words, utc_now())
+    with view(reading) as shown:
+        shown.banner()
+        revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
+        rows = (event_row(row, reading.language, revealer) for row in _chosen(shown, chosen))
+        _show("events", rows, shown, " ".join(words))
+    return PASSED
+
+
+def _show(kind: str, rows: Iterable[Mapping[str, Any]], shown: View, chosen: str) -> int:
+    reading = shown.reading
+    return show_rows(
+        kind,
+        COLUMNS,
+        rows,
+        basis=shown.basis(chosen),
+        form=reading.format,
+        lang=reading.language,
+        limit=reading.row_limit,
+    )
+
+
+def dossier_events(
+    dossier: str,
+    *,
+    reveal: Annotated[bool, Parameter(negative="", help="Show sealed fields in clear.")] = False,
+    reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """List every entry of a dossier.
+
+    Example: pal dossier events H26.31.0007 --format jsonl
+    """
+    with view(reading) as shown:
+        rows = list(_chosen(shown, Filter(dossier=dossier)))
+        if not rows:
+            raise no_dossier(dossier)
+        shown.banner()
+        revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
+        made = (event_row(row, reading.language, revealer) for row in rows)
+        _show("dossier_events", made, shown, f"dossier:{dossier}")
+    return PASSED
+
+
+def no_dossier(dossier: str) -> NotFoundError:
+    """The dossier has no entry up to the moment asked for."""
+    return NotFoundError(
+        f"no entry of dossier {dossier!r} up to that moment", next_step=f"pal find {dossier}"
+    )
+
+
+def find(query: str, *, reading: Reading = Reading()) -> int:  # noqa: B008 - frozen; cyclopts reads the default
+    """Find a dossier, an officer, an entry's hash or an index.
+
+    Example: pal find nguyen
+    """
+    from projections.queries.find import find as search  # noqa: PLC0415 - readers only
+
+    with view(reading) as shown, shown.store() as store:
+        shown.banner()
+        hits = search(store, query)
+        if not hits:
+            msg = f"nothing is called {query!r}"
+            raise NotFoundError(msg, next_step=f"pal events {query!r} searches the sentences")
+        columns = (Column("kind"), Column("id"), Column("index", "number"))
+        rows = (
+            {"kind": hit.kind, "id": hit.id, "index": hit.index if hit.index >= 0 else ""}
+            for hit in hits
+        )
+        show_rows(
+            "find",
+            columns,
+            rows,
+            basis=shown.basis(query),
+            form=reading.format,
+            lang=reading.language,
+            limit=reading.row_limit,
+        )
+    return PASSED
+
+
+def replay(
+    dossier: str = "",
+    *,
+    from_index: int = 0,
+    to_index: int | None = None,
+    step: Annotated[
+        bool, Parameter(negative="", help="Wait for Enter after each entry (on a terminal).")
+    ] = False,
+    reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """Step through a dossier or a range: each entry as a sentence, and what it changed.
+
+    Example: pal replay H26.31.0007 --as-of 2026-03-03T17:00+07:00
+    """
+    last = 2**62 if to_index is None else to_index
+    if last < from_index:
+        msg = f"--from-index {from_index} lies behind --to-index {last}"
+        raise UsageError(msg, next_step="swap them")
+    with view(reading) as shown:
+        chosen = Filter(dossier=dossier, first_index=from_index, last_index=last)
+        rows = _replayed(shown, chosen)
+        if dossier and not any(True for _ in _chosen(shown, chosen)):
+            raise no_dossier(dossier)
+        shown.banner()
+        named = f"dossier:{dossier} " if dossier else ""
+        basis = f"{named}index:{from_index}..{'' if to_index is None else to_index}"
+        if reading.format != "table":
+            columns = (*COLUMNS[:-2], Column("changes"))
+            show_rows(
+                "replay",
+                columns,
+                rows,
+                basis=shown.basis(basis),
+                form=reading.format,
+                lang=reading.language,
+                limit=reading.row_limit,
+            )
+            return PASSED
+        _tell(rows, reading, wait=step and sys.stdin.isatty())
+        write(text("read_verified", reading.language, index=f"{shown.moment.basis.log_size - 1:,}"))
+        write(text("not_proved", reading.language))
+    return PASSED
+
+
+def _tell(rows: Iterable[Mapping[str, Any]], reading: Reading, *, wait: bool) -> None:
+    limit = reading.row_limit
+    for count, row in enumerate(rows):
+        if limit and count >= limit:
+            say(text("first_of", reading.language, n=limit, total=f">{limit}"))
+            return
+        head = f"#{row['index']:,}  {show_instant(row['occurred_at'])}  {safe_text(row['sentence'])}"
+        write(paint(head, "bold", sys.stdout))
+        for name, (before, after) in row["changes"].items():
+            write(f"    {name:<18} {_shown(before)} → {_shown(after)}")
+        if not row["changes"]:
+            write(f"    {text('replay.void', reading.language)}")
+        if wait:
+            sys.stdout.flush()
+            sys.stderr.write("[Enter]")
+            input()
+
+
+def _shown(value: object) -> str:
+    return "·" if value in ("", None, [], 0) else safe_text(show_instant(str(value)))
+
+
+def _replayed(shown: View, chosen: Filter) -> Iterator[dict[str, Any]]:
+    """Entries with what each changed in its dossier's state, folded from the dossier's first."""
+    from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve  # noqa: PLC0415 - replay only
+    from projections.queries.timeline import EventFilter  # noqa: PLC0415
+    from projections.queries.timeline import events as find_events  # noqa: PLC0415
+
+    revealer = Revealer(shown.ledger.keys, shown.reading.language, is_open=False)
+    states: dict[str, DossierState] = {}
+    for row in _chosen(shown, chosen):
+        made = event_row(row, shown.reading.language, revealer)
+        made["changes"] = {}
+        if row.stream.startswith("dossier:"):
+            before = states.get(row.stream)
+            if before is None:
+                before = EMPTY_DOSSIER
+                earlier = EventFilter(stream=row.stream, last_index=row.index - 1)
+                for entry in find_events(shown.live, earlier):
+                    before = evolve(before, entry.action, entry.version)
+            after = evolve(before, row.action, row.version)
+            states[row.stream] = after
+            made["changes"] = state_changes(before, after)
+        yield made
+
+
+def state_changes(before: msgspec.Struct, after: msgspec.Struct) -> dict[str, tuple[Any, Any]]:
+    """Fields of a state that differ, as (before, after) in builtins."""
+    changes = {}
+    for name in after.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new and name not in _NOT_STATE:
+            changes[name] = (_plain(old), _plain(new))
+    return changes
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return machine_instant(value) if value.endswith("Z") else value
+    return msgspec.to_builtins(value)
+
+
+def stream_of(dossier: str) -> str:
+    """The stream of a dossier as its id is written."""
+    return stream_id("dossier", dossier)
