@@ -208,7 +208,7 @@ def create_ledger(
     if kafka is None:
         SqliteLog.create(settings.log_path, genesis).close()
     else:
-        from ledger.adapters.kafka import create_log  # noqa: PLC0415 - Kafka only when it is asked for
+        from ledger.adapters.kafka_admin import create_log  # noqa: PLC0415 - Kafka only when it is asked for
 
         create_log(*kafka, genesis)
     pin(settings.trust_path, genesis, leaf_hash(genesis).hex())
@@ -233,7 +233,7 @@ def _open_log(
     kafka = settings.kafka
     if kafka is None:
         return SqliteLog.open(settings.log_path, genesis_leaf=trust.genesis_leaf, now=now)
-    from ledger.adapters.kafka import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
+    from ledger.adapters.kafka_log import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
 
     return KafkaLog.open(
         *kafka,
@@ -247,6 +247,6 @@ def _open_reader(settings: Settings, trust: Trust) -> LogReader:
     kafka = settings.kafka
     if kafka is None:
         return SqliteLog.open(settings.log_path, genesis_leaf=trust.genesis_leaf)
-    from ledger.adapters.kafka import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
+    from ledger.adapters.kafka_reader import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
 
     return KafkaReader.open(*kafka, trust.origin)

@@ -293,7 +293,7 @@ async def _end_producer(producer: Any) -> None:
     await asyncio.wait({stopping}, timeout=STOP_SECONDS)
     if not stopping.done():
         # aiokafka leaves its sender running when stop() does not come to an end (trap 6).
-        sender = producer._sender.sender_task
+        sender = producer._sender.sender_task  # noqa: SLF001 - it has no other handle
         sender.cancel()
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             await asyncio.wait_for(producer.client.close(), STOP_SECONDS)
