@@ -49,7 +49,8 @@ def find(store: ReadStore, text: str) -> list[Found]:
         ("dossier", "SELECT dossier FROM dossier ORDER BY dossier"),
         ("officer", "SELECT DISTINCT officer FROM officer_dossier ORDER BY officer"),
     ):
-        exact, partial = [], []
+        exact: list[Found] = []
+        partial: list[Found] = []
         for (item,) in store.connection.execute(query):
             if item == text:
                 exact.append(Found(kind, item))

@@ -62,7 +62,8 @@ def events(store: ReadStore, chosen: EventFilter, as_of: AsOf = NOW) -> Iterator
         f"FROM timeline WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
     )
     for row in store.connection.execute(query, [*values, chosen.limit]):
-        yield TimelineRow(*row[:8], decode_action(row[8]))
+        *fields, action = row
+        yield TimelineRow(*fields, decode_action(action))
 
 
 def dossier_events(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> list[TimelineRow]:

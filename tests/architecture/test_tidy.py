@@ -1,4 +1,4 @@
-"""What a linter does not know: sizes, clocks, reasons, machine paths, dead files, pages of codes."""
+"""What no linter knows: sizes, clocks, reasons, machine paths, dead files, pages of codes."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def codes_in_source() -> set[str]:
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "code":
                 collect(node.value)
             elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-                collect(node.value.elts[0])
+                collect(next(iter(node.value.elts), None))
     return found
 
 

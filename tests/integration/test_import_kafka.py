@@ -12,6 +12,7 @@ from consumers.bootstrap import OpenLedger, Settings, create_ledger, utc_now
 from consumers.workers.importer import ImportOptions, import_file
 from ledger.entry.entry import decode_entry
 from projections.queries.digest import digests
+
 DATA = Path(os.environ.get("PAL_TEST_DATA", Path(__file__).parents[2] / "../shared/data")) / "logs"
 
 pytestmark = [

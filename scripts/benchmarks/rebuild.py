@@ -1,0 +1,205 @@
+"""Rebuild every projection into a fresh SQLite read store from a log in memory; JSON.
+
+    python scripts/benchmarks/rebuild.py [--entries 120000] [--submission 50] [--folder DIR]
+
+Dossiers of twelve entries with two-sided custody, a thousand open at a time. The log lies in
+memory, so that neither its making nor its reading is measured. Signatures are checked, once for
+each submission. `cpu_seconds` counts all processes and stays telling on a busy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger.app.genesis import genesis_entry
+from ledger.app.group import seal_group
+from ledger.app.ports import Record
+from ledger.app.submission import Place, SignedAction, Submission
+from ledger.core.action import Action, Actor, OccurredAt, encode_action
+from ledger.core.chain import EMPTY_STREAM, Head, StreamHead
+from ledger.core.ids import uuid7_text
+from ledger.core.merkle import leaf_hash
+from ledger.core.times import add_seconds
+from ledger.entry.entry import decode_entry
+from ledger.entry.signatures import SigningKey
+from projections.runtime.rebuild import rebuild
+
+AT = "2026-03-02T01:00:00.000000Z"
+OPEN_DOSSIERS = 1_000
+LEDGER = SigningKey("bench", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
+LAND, COUNTER, HEAD_OF_UNIT = "land-unit", "one-stop", "board"
+
+
+def _steps(offers: tuple[str, str]) -> tuple[tuple[str, str, str, dict[str, object]], ...]:
+    """(type, unit, actor, data) of a dossier's entries."""
+    due = {"due_at": "2026-03-20T10:00:00.000000Z", "function_version": "1", "working_days": 14}
+    item = {"doc_type": "land-use-map", "basis": "law 31 art. 135", "why": "missing"}
+    return (
+        ("accepted", COUNTER, "counter", {"duration_days": 14, "calendar": "VN-2026"}),
+        ("deadline_set", "", "ledger", {**due, "inputs_hash": sha256(b"").hexdigest()}),
+        ("custody_offered", COUNTER, "counter", {"to_unit": LAND, "items": 4, "channel": "e"}),
+        ("custody_accepted", LAND, "land", {"offer_id": offers[0]}),
+        ("appraisal_recorded", LAND, "land", {}),
+        ("supplement_requested", LAND, "land", {"stage": "appraisal", "items": [item]}),
+        ("supplement_received", COUNTER, "counter", {}),
+        ("draft_submitted", LAND, "land", {}),
+        ("custody_offered", LAND, "land", {"to_unit": HEAD_OF_UNIT, "items": 5}),
+        ("custody_accepted", HEAD_OF_UNIT, "board", {"offer_id": offers[1]}),
+        ("approved", HEAD_OF_UNIT, "board", {}),
+        ("result_delivered", COUNTER, "counter", {}),
+    )
+
+
+STEPS_COUNT = len(_steps(("", "")))
+
+
+def _action_id(dossier: int, step: int) -> str:
+    number = dossier * STEPS_COUNT + step
+    return uuid7_text(1_770_000_000_000 + number, sha256(b"%d" % number).digest())
+
+
+def make_action(dossier: int, step: int) -> Action:
+    """Entry `step` of a dossier; officers by unit and dossier, 500 in all."""
+    offers = (_action_id(dossier, 2), _action_id(dossier, 8))
+    name, unit, kind, data = _steps(offers)[step]
+    derived = kind == "ledger"
+    actor = Actor("system", "ledger") if derived else Actor("officer", f"{kind}-{dossier % 170}")
+    if not derived:
+        actor = Actor("officer", actor.id, unit=unit, post="specialist", capacity="own")
+    return Action(
+        id=_action_id(dossier, step),
+        type=f"dossier.{name}.v1",
+        stream=f"dossier:000.00.01.H26-260302-{dossier:07d}",
+        occurred_at=OccurredAt(add_seconds(AT, dossier % 600 + step * 5_400), "second"),
+        actor=actor,
+        data=data,
+        causes=(_action_id(dossier, 0),) if derived else (),
+    )
+
+
+class MemoryLog:
+    """A sealed log in memory: the heads that sealing asks for, and reading."""
+
+    def __init__(self) -> None:
+        genesis = genesis_entry(
+            "bench", 0, 1, [LEDGER.enrolled()], LEDGER, uuid7_text(0, bytes(10)), AT, "0" * 64
+        )
+        self.origin = "bench/0"
+        self.entries = [genesis]
+        self.genesis_leaf = leaf_hash(genesis).hex()
+        self.head = Head(1, self.genesis_leaf)
+        self.streams: dict[str, StreamHead] = {}
+
+    def stream_head(self, stream: str) -> StreamHead:
+        """Version and leaf of a stream."""
+        return self.streams.get(stream, EMPTY_STREAM)
+
+    def place_of(self, action_id: str) -> Place | None:
+        """Nothing is sent twice here."""
+
+    def seal(self, submissions: Sequence[Submission], recorded_at: str) -> None:
+        """Append one group."""
+        group = seal_group(self.origin, self, submissions, recorded_at)
+        for entry in group.entries:
+            self.entries.append(entry.data)
+            self.streams[entry.stream] = StreamHead(entry.place.version, entry.place.leaf)
+        self.head = group.head
+
+    def read(self, position: int, limit: int) -> Sequence[Record]:
+        """Records from `position` on."""
+        part = self.entries[position : position + limit]
+        return [Record(position + place, data) for place, data in enumerate(part)]
+
+    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
+        """Nothing comes later."""
+        return position < len(self.entries)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def make_log(entries: int, submission: int) -> MemoryLog:
+    """A log of about `entries` entries, steps of many dossiers interleaved."""
+    log = MemoryLog()
+    waiting: list[Action] = []
+    number = 0
+    for first in range(0, entries // STEPS_COUNT, OPEN_DOSSIERS):
+        for step in range(STEPS_COUNT):
+            waiting += [make_action(first + place, step) for place in range(OPEN_DOSSIERS)]
+        while len(waiting) >= submission:
+            part, waiting = waiting[:submission], waiting[submission:]
+            bodies = [encode_action(action) for action in part]
+            signed = tuple(
+                SignedAction(action.id, action.stream, action.type, body, sigs)
+                for action, body, sigs in zip(part, bodies, LEDGER.sign(bodies), strict=True)
+            )
+            number += 1
+            log.seal([Submission(signed)], add_seconds("2026-04-01T00:00:00.000000Z", number))
+    return log
+
+
+def _cpu_seconds() -> float:
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=120_000)
+    parser.add_argument("--submission", type=int, default=50, help="actions signed together")
+    parser.add_argument("--folder", type=Path, help="where the store lies; default a temporary one")
+    options = parser.parse_args()
+    log = make_log(options.entries, options.submission)
+    streams = {decode_entry(data).seal.stream for data in log.entries[:: STEPS_COUNT * 50]}
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        path = Path(name) / "read.sqlite"
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        cpu, begun = _cpu_seconds(), perf_counter()
+        rebuilt = rebuild(log, path, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        seconds, cpu = perf_counter() - begun, _cpu_seconds() - cpu
+        size = path.stat().st_size
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+    print(
+        json.dumps(
+            {
+                "benchmark": "rebuild",
+                "entries": rebuilt.entries,
+                "bytes_per_entry": sum(map(len, log.entries)) // len(log.entries),
+                "actions_per_submission": options.submission,
+                "streams_sampled": len(streams),
+                "entries_per_second": round(rebuilt.entries / seconds),
+                "seconds": round(seconds, 2),
+                "cpu_seconds": round(cpu, 2),
+                "load_average": os.getloadavg()[0],
+                "store_bytes_per_entry": size // rebuilt.entries,
+                "memory_growth_kib": memory,
+                "synchronous": "NORMAL",
+                "sqlite": sqlite3.sqlite_version,
+                "python": platform.python_version(),
+                "machine": f"{os.cpu_count()} x {platform.machine()}",
+            },
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
