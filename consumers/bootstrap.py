@@ -23,6 +23,7 @@ from ledger.app.genesis import genesis_entry
 from ledger.app.ports import EntryLog, LogReader
 from ledger.app.submission import LedgerError
 from ledger.core.canonical import encode_canonical
+from ledger.core.chain import Head
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
@@ -134,7 +135,7 @@ class OpenLedger:
     def store(self, on_progress: Callable[[int], None] | None = None) -> ReadStore:
         """The read store, caught up with the log; raises `FindingError` where the log is broken."""
         from projections.runtime.runner import project  # noqa: PLC0415 - only readers need it
-        from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415
+        from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - loaded when used
 
         store = Store.open(self.settings.read_path)
         project(
@@ -148,8 +149,8 @@ class OpenLedger:
 
     def application(self) -> ProcedureLedger:
         """The eventsourcing application over the log, signing with this home's keys."""
-        from ledger.app.application import ProcedureLedger as Application  # noqa: PLC0415
-        from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415
+        from ledger.app.application import ProcedureLedger as Application  # noqa: PLC0415 - loaded when used
+        from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415 - loaded when used
 
         return Application(
             self.log,
@@ -240,7 +241,22 @@ def _open_log(
         trust.origin,
         genesis_leaf=trust.genesis_leaf,
         key=keys.load_signing_key("ledger"),
+        expect=_highest_seen(settings, trust),
     )
+
+
+def _highest_seen(settings: Settings, trust: Trust) -> Head | None:
+    """The highest head that trust file or read store has seen: a writer must find it again."""
+    from projections.store.sqlite import ReadStore  # noqa: PLC0415 - only Kafka's writer needs it
+
+    seen = [trust.seen] if trust.seen is not None else []
+    if settings.read_path.exists():
+        store = ReadStore.open(settings.read_path)
+        cursor = store.cursor()
+        store.close()
+        if cursor is not None and cursor.origin == trust.origin and cursor.head.size:
+            seen.append(cursor.head)
+    return max(seen, default=None)
 
 
 def _open_reader(settings: Settings, trust: Trust) -> LogReader:

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from consumers.bootstrap import NoLogError, Settings, open_ledger
 from consumers.cli.errors import PASSED, VERDICT_CODES, UsageError, finding_lines
-from consumers.cli.moments import show_instant
+from consumers.cli.moments import ZONE_NAME, show_instant
 from consumers.cli.options import Common, Lang
 from consumers.cli.output import Basis, show_value, write
 from consumers.cli.session import settings_of
@@ -118,7 +118,7 @@ def _verify(
             on_progress=on_progress,
         )
     from ledger.app.limits import READ_RECORDS_MAX  # noqa: PLC0415 - one log or the other
-    from ledger.entry.verify import Verifier  # noqa: PLC0415
+    from ledger.entry.verify import Verifier  # noqa: PLC0415 - loaded when used
 
     with open_ledger(settings) as ledger:
         verifier = Verifier(ledger.origin, genesis_leaf, expected, seen=seen)
@@ -140,7 +140,7 @@ def _show_verification(
     scope = f"entries 0–{result.entries - 1:,}" if result.entries else "no entries"
     write(paint(verdict, _STYLES[result.verdict], sys.stdout) + f"  {scope} of {result.origin}")
     findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
-    findings.sort(key=lambda item: (item.index if item.index >= 0 else sys.maxsize))
+    findings.sort(key=lambda item: item.index if item.index >= 0 else sys.maxsize)
     for finding in findings[:FINDINGS_SHOWN]:
         for line in finding_lines(finding):
             write(line)
@@ -164,7 +164,7 @@ def _show_verification(
         ("root", result.root),
         ("origin", result.origin),
         ("genesis", result.genesis_leaf),
-        ("newest recorded", show_instant(result.recorded_at)),
+        ("newest recorded", f"{show_instant(result.recorded_at)} ({ZONE_NAME})"),
         ("pinned by", ", ".join(pinned) or "nothing"),
         ("seen before", ", ".join(heads) or "nothing"),
     )
@@ -215,14 +215,14 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
 def _show_status(value: dict[str, object], lang: Lang) -> None:
     for name, item in value.items():
         shown = show_instant(item) if isinstance(item, str) else item
-        if name == "parked":
-            assert isinstance(item, list)
+        if isinstance(item, list):
             shown = len(item)
         shown = f"{shown:,}" if isinstance(shown, int) else shown
         write(f"{text(f'status.{name}', lang):<22} {shown}")
     parked = value["parked"]
     for item in parked if isinstance(parked, list) else []:
         write(f"▲ {item['stream']} index {item['index']}: {item['error']}")
+    write(text("times", lang, zone=ZONE_NAME))
     write(f"{text('status.next', lang):<22} pal verify")
 
 

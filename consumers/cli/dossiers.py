@@ -11,7 +11,13 @@ from cyclopts import Parameter
 
 from consumers.cli.entries import event_row, no_dossier
 from consumers.cli.errors import PASSED
-from consumers.cli.moments import ZONE_NAME, seconds_between, show_duration, show_instant
+from consumers.cli.moments import (
+    ZONE_NAME,
+    seconds_between,
+    show_duration,
+    show_instant,
+    show_within,
+)
 from consumers.cli.options import Lang, Reading
 from consumers.cli.output import Column, format_cells, show_rows, show_value, write
 from consumers.cli.reveal import Revealer
@@ -200,7 +206,9 @@ def _show_lanes(found: DossierView, lang: Lang) -> None:
     if pauses:
         name = text("lane.paused", lang)
         rows.append(_lane("", name, pauses, (start, end), "·", ""))
-    for line in list(format_cells(["", "", "", "", ""], rows, [False, False, False, True, False]))[1:]:
+    for line in list(format_cells(["", "", "", "", ""], rows, [False, False, False, True, False]))[
+        1:
+    ]:
         write("  " + line)
 
 
@@ -245,7 +253,7 @@ def _show_entries(entries: Sequence[TimelineRow], shown: View) -> None:
     write(paint(text("dossier.timeline", lang), "bold", sys.stdout))
     for row in entries:
         write(
-            f"  {show_instant(row.occurred_at)}  {safe_text(sentence(row.action, lang))}"
+            f"  {show_instant(row.occurred_at)}  {safe_text(show_within(sentence(row.action, lang)))}"
             f"  #{row.version} · {row.index:,}"
         )
     write()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -12,14 +12,14 @@ from cyclopts import Parameter
 from consumers.bootstrap import utc_now
 from consumers.cli.errors import PASSED, NotFoundError, UsageError
 from consumers.cli.filters import Filter, parse_filter
-from consumers.cli.moments import machine_instant, show_instant
+from consumers.cli.moments import machine_instant, show_instant, show_within
 from consumers.cli.options import Lang, Reading
 from consumers.cli.output import Column, show_rows, write
 from consumers.cli.reveal import Revealer
 from consumers.cli.session import View, view
 from consumers.cli.terminal import paint, safe_text, say
 from consumers.cli.texts import text
-from ledger.core.action import plain_id, stream_id
+from ledger.core.action import plain_id
 from ledger.domain.phrases import sentence
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ COLUMNS: Final = (
     Column("leaf", wide=True),
     Column("action", wide=True),
 )
-_NOT_STATE: Final = frozenset({"version", "dossier_id", "last_occurred_at", "last_officer", "last_unit"})
+_NOT_STATE: Final = frozenset(
+    {"version", "dossier_id", "last_occurred_at", "last_officer", "last_unit"}
+)
 
 
 def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any
         "version": row.version,
         "type": row.type,
         "actor": row.actor,
-        "sentence": sentence(row.action, lang),
+        "sentence": show_within(sentence(row.action, lang)),
         "leaf": row.leaf,
         "action": action,
     }
@@ -60,7 +62,7 @@ def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any
 
 def _chosen(shown: View, chosen: Filter) -> Iterator[TimelineRow]:
     from projections.queries.find import plain_text  # noqa: PLC0415 - readers only
-    from projections.queries.timeline import events as find_events  # noqa: PLC0415
+    from projections.queries.timeline import events as find_events  # noqa: PLC0415 - loaded when used
 
     lang = shown.reading.language
     for row in find_events(shown.live, chosen.store_filter(), shown.moment.as_of):
@@ -213,7 +215,9 @@ def _tell(rows: Iterable[Mapping[str, Any]], reading: Reading, *, wait: bool) ->
         if limit and count >= limit:
             say(text("first_of", reading.language, n=limit, total=f">{limit}"))
             return
-        head = f"#{row['index']:,}  {show_instant(row['occurred_at'])}  {safe_text(row['sentence'])}"
+        head = (
+            f"#{row['index']:,}  {show_instant(row['occurred_at'])}  {safe_text(row['sentence'])}"
+        )
         write(paint(head, "bold", sys.stdout))
         for name, (before, after) in row["changes"].items():
             write(f"    {name:<18} {_shown(before)} → {_shown(after)}")
@@ -226,15 +230,16 @@ def _tell(rows: Iterable[Mapping[str, Any]], reading: Reading, *, wait: bool) ->
 
 
 def _shown(value: object) -> str:
-    return "·" if value in ("", None, [], 0) else safe_text(show_instant(str(value)))
+    return "·" if value in ("", None, [], 0) else safe_text(value)
 
 
 def _replayed(shown: View, chosen: Filter) -> Iterator[dict[str, Any]]:
     """Entries with what each changed in its dossier's state, folded from the dossier's first."""
     from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve  # noqa: PLC0415 - replay only
-    from projections.queries.timeline import EventFilter  # noqa: PLC0415
-    from projections.queries.timeline import events as find_events  # noqa: PLC0415
+    from projections.queries.timeline import EventFilter  # noqa: PLC0415 - loaded when used
+    from projections.queries.timeline import events as find_events  # noqa: PLC0415 - loaded when used
 
+    form = shown.reading.format
     revealer = Revealer(shown.ledger.keys, shown.reading.language, is_open=False)
     states: dict[str, DossierState] = {}
     for row in _chosen(shown, chosen):
@@ -249,26 +254,22 @@ def _replayed(shown: View, chosen: Filter) -> Iterator[dict[str, Any]]:
                     before = evolve(before, entry.action, entry.version)
             after = evolve(before, row.action, row.version)
             states[row.stream] = after
-            made["changes"] = state_changes(before, after)
+            made["changes"] = state_changes(
+                before, after, show_instant if form == "table" else machine_instant
+            )
         yield made
 
 
-def state_changes(before: msgspec.Struct, after: msgspec.Struct) -> dict[str, tuple[Any, Any]]:
-    """Fields of a state that differ, as (before, after) in builtins."""
+def state_changes(
+    before: msgspec.Struct, after: msgspec.Struct, shown: Callable[[str], str]
+) -> dict[str, tuple[Any, ...]]:
+    """Fields of a state that differ, as (before, after) in builtins; `shown` writes instants."""
     changes = {}
     for name in after.__struct_fields__:
         old, new = getattr(before, name), getattr(after, name)
         if old != new and name not in _NOT_STATE:
-            changes[name] = (_plain(old), _plain(new))
+            changes[name] = tuple(
+                shown(value) if isinstance(value, str) else msgspec.to_builtins(value)
+                for value in (old, new)
+            )
     return changes
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return machine_instant(value) if value.endswith("Z") else value
-    return msgspec.to_builtins(value)
-
-
-def stream_of(dossier: str) -> str:
-    """The stream of a dossier as its id is written."""
-    return stream_id("dossier", dossier)

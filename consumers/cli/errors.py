@@ -63,21 +63,21 @@ class UsageError(LedgerError):
     code = "usage"
 
 
+_CODES: Final = (
+    ((NotFoundError, NoLogError), NOT_FOUND),
+    ((UsageError, SettingsError, MomentError), USAGE),
+    ((RefusedError,), REFUSED),
+    ((OutcomeUnknownError,), INDETERMINATE),
+    ((LedgerError, OSError), UNAVAILABLE),
+)
+"""Exit codes of kinds of errors; the first that fits."""
+
+
 def code_of(error: BaseException) -> int:
     """The exit code of an error."""
     if isinstance(error, FindingError):
         return VERDICT_CODES[error.finding.verdict] or FAILED
-    if isinstance(error, NotFoundError | NoLogError):
-        return NOT_FOUND
-    if isinstance(error, UsageError | SettingsError | MomentError):
-        return USAGE
-    if isinstance(error, RefusedError):
-        return REFUSED
-    if isinstance(error, OutcomeUnknownError):
-        return INDETERMINATE
-    if isinstance(error, LedgerError | OSError):
-        return UNAVAILABLE
-    return BUG
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
 
 
 def finding_lines(finding: Finding, *, index: bool = True) -> list[str]:

@@ -17,12 +17,14 @@ _FORMS: Final = (
     "30/12/2026 17:00:00",
     "2026-12-30",
     "2026-12",
+    "2026",
     "2026-12-30T17:00+07:00",
     "today",
     "yesterday",
 )
 _MONTH: Final = re.compile(r"(\d{4})-(\d{1,2})")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2})?))?")
+_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 _ONE_UNIT: Final = timedelta(microseconds=1)
 
 
@@ -36,6 +38,11 @@ def show_instant(text: str) -> str:
         return parse_instant(text).astimezone(ZONE).strftime("%d/%m/%Y %H:%M:%S")
     except ValueError:
         return text
+
+
+def show_within(text: str) -> str:
+    """A sentence with every instant in it as people read it."""
+    return _INSTANT.sub(lambda found: show_instant(found[0]), text)
 
 
 def machine_instant(text: str) -> str:
@@ -82,6 +89,8 @@ def parse_moment(text: str, *, end: bool, now: datetime) -> str:
 
 
 def _parse_written(text: str, *, end: bool) -> str:
+    if len(text) == 4:
+        return _edge(date(int(text), 1, 1), date(int(text) + 1, 1, 1), end=end)
     month = _MONTH.fullmatch(text)
     if month is not None:
         first = date(int(month[1]), int(month[2]), 1)

@@ -1,4 +1,4 @@
-"""`officers`, `officer report`, `handovers`: what is counted of people, and never more than that."""
+"""`officers`, `officer report`, `handovers`: what is counted of people, and no more."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _rows(kind: str, columns: Sequence[Column], rows: object, shown: View) -> No
     show_rows(
         kind,
         columns,
-        rows,  # type: ignore[arg-type]
+        rows,  # type: ignore[arg-type]  # rows of any struct
         basis=shown.basis("returns" if kind == "returns" else ""),
         form=reading.format,
         lang=reading.language,

@@ -1,4 +1,4 @@
-"""Data on stdout in four formats. What is exported says what it is: filter, moment, log and head."""
+"""Data on stdout in four formats. What is exported names its filter, moment, log and head."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from consumers.cli.options import Format, Lang
 from consumers.cli.terminal import paint, safe_text, say, width_of
 from consumers.cli.texts import text
 
-Kind = Literal["text", "instant", "number", "seconds", "list"]
+Kind = Literal["text", "instant", "number", "seconds"]
 Row = Mapping[str, Any]
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -132,17 +132,17 @@ def _machine(column: Column, value: Any) -> Any:
 def _human(column: Column, value: Any) -> str:
     if value == "" or value is None:
         return ""
-    if column.kind == "instant":
-        return show_instant(str(value))
-    if column.kind == "seconds":
-        return show_duration(float(value))
-    if column.kind == "number":
-        return f"{value:,}"
-    if column.kind == "list":
-        return safe_text(" ".join(map(str, value)))
     if isinstance(value, bool):
         return "✓" if value else ""
-    return safe_text(value)
+    shown = _SHOWN.get(column.kind)
+    return safe_text(value) if shown is None else shown(value)
+
+
+_SHOWN: Final[Mapping[Kind, Callable[[Any], str]]] = {
+    "instant": show_instant,
+    "seconds": show_duration,
+    "number": lambda value: f"{value:,}",
+}
 
 
 def _table(
@@ -186,7 +186,11 @@ def format_cells(
 
 
 def _say_basis(basis: Basis, shown: int, total: int, lang: Lang) -> None:
-    count = f"{shown:,}" if shown == total else text("first_of", lang, n=f"{shown:,}", total=f"{total:,}")
+    count = (
+        f"{shown:,}"
+        if shown == total
+        else text("first_of", lang, n=f"{shown:,}", total=f"{total:,}")
+    )
     say(
         text(
             "basis",

@@ -75,7 +75,7 @@ class View:
             msg = "this command answers as recorded; --axis occurred is for dossiers and events"
             raise UsageError(msg, next_step="leave --axis out")
         from projections.runtime.runner import project  # noqa: PLC0415 - only for the past
-        from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415
+        from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - loaded when used
 
         with tempfile.TemporaryDirectory(prefix="pal-as-of-") as folder:
             store = Store.open(Path(folder) / "read.sqlite")
@@ -113,7 +113,7 @@ class PrefixReader:
                 return records[: at + 1]
         return records
 
-    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
+    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:  # noqa: ARG002 - the port's signature
         """A prefix never grows: whether something of it lies at `position` or after it."""
         return bool(self.read(position, 1))
 
@@ -150,7 +150,9 @@ def _moment(store: ReadStore, reading: Reading) -> Moment:
             msg = f"index {index} is not in this log of {head.size} entries"
             raise NotFoundError(msg, next_step=f"indexes go from 0 to {head.size - 1}")
         as_of = AsOf("index", index=index)
-        row = store.rows("SELECT recorded_at FROM timeline WHERE idx <= ? ORDER BY idx DESC LIMIT 1", (index,))
+        row = store.rows(
+            "SELECT recorded_at FROM timeline WHERE idx <= ? ORDER BY idx DESC LIMIT 1", (index,)
+        )
         at = str(row[0][0]) if row else format_instant(now)
         return Moment(as_of, at, False, _prefix(store, whole, index, f"index {index}"))
     if not reading.as_of:

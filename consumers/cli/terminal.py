@@ -32,7 +32,9 @@ def safe_text(value: object) -> str:
     text = unicodedata.normalize("NFC", str(value))
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def width_of(text: str) -> int:
@@ -55,7 +57,7 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
         yield lambda _done, _total: None
         return
     from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - loaded when used
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -64,7 +66,7 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
         TextColumn,
         TimeElapsedColumn,
     )
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - loaded when used
 
     class Rate(ProgressColumn):
         """Units a second so far."""
@@ -75,6 +77,8 @@ def progress(title: str, unit: str) -> Iterator[Advance]:
             return Text(f"{speed:,.0f} {unit}/s")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)

@@ -1,4 +1,4 @@
-"""What the command line says on stdout, in English and Vietnamese; whole sentences, no fragments."""
+"""What the command line says on stdout, in English and Vietnamese; whole sentences."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "now": ("the whole log", "toàn bộ nhật ký"),
         "first_of": ("first {n} of {total} (--limit 0: all)", "{n} đầu của {total} (--limit 0)"),
         "basis": (
-            "rows {count} · filter {filter} · as of {as_of} · log {origin}, size {size}, head {head}",
-            "số dòng {count} · bộ lọc {filter} · tại {as_of} · nhật ký {origin}, {size} mục, "
-            "đầu {head}",
+            (
+                "rows {count} · filter {filter} · as of {as_of} · log {origin}, size {size}, "
+                "head {head}"
+            ),
+            (
+                "số dòng {count} · bộ lọc {filter} · tại {as_of} · nhật ký {origin}, {size} mục, "
+                "đầu {head}"
+            ),
         ),
         "as_of": (
             "AS OF {at} ({axis}): what came later is not shown",
@@ -28,10 +33,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "axis.occurred": ("as it occurred", "theo thời điểm xảy ra"),
         "axis.index": ("by index", "theo chỉ số"),
         "not_proved": (
-            "not proved: that what an officer wrote is true, or that an action outside the system "
-            "was recorded",
-            "không chứng minh: nội dung cán bộ ghi là đúng sự thật, hoặc thao tác ngoài hệ thống "
-            "đã được ghi nhận",
+            (
+                "not proved: that what an officer wrote is true, or that an action outside the system "
+                "was recorded"
+            ),
+            (
+                "không chứng minh: nội dung cán bộ ghi là đúng sự thật, hoặc thao tác ngoài hệ thống "
+                "đã được ghi nhận"
+            ),
         ),
         "read_verified": (
             "every link and signature up to index {index} was checked while reading",
@@ -75,8 +84,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "col.changes": ("changes", "thay đổi"),
         "dossier.state": (
             "status {status} · portal status {portal} · procedure {procedure} · outcome {outcome}",
-            "trạng thái {status} · trạng thái cổng {portal} · thủ tục {procedure} · kết quả "
-            "{outcome}",
+            (
+                "trạng thái {status} · trạng thái cổng {portal} · thủ tục {procedure} · kết quả "
+                "{outcome}"
+            ),
         ),
         "dossier.dates": (
             "begun {begun} · due {due} · ended {ended}",
@@ -110,10 +121,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "report.start": ("the beginning", "từ đầu"),
         "report.end": ("the newest entry", "mục mới nhất"),
         "report.summary": (
-            "entries {entries} · dossiers {dossiers} · given {given} · received {received} · "
-            "intervals held {held}",
-            "số mục {entries} · số hồ sơ {dossiers} · đã chuyển {given} · đã nhận {received} · "
-            "khoảng giữ {held}",
+            (
+                "entries {entries} · dossiers {dossiers} · given {given} · received {received} · "
+                "intervals held {held}"
+            ),
+            (
+                "số mục {entries} · số hồ sơ {dossiers} · đã chuyển {given} · đã nhận {received} · "
+                "khoảng giữ {held}"
+            ),
         ),
         "report.by_type": ("Entries by type", "Số mục theo loại"),
         "report.dossiers": ("Dossiers", "Hồ sơ"),
@@ -130,7 +145,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "tổng kiểm tra {control} trên chỉ số và băm của {entries} mục đã dùng",
         ),
         "report.more": ("… and {n} more (--full)", "… và {n} mục nữa (--full)"),
-        "report.look": ("look at one:  pal dossier events {dossier}", "xem: pal dossier events {dossier}"),
+        "report.look": (
+            "look at one:  pal dossier events {dossier}",
+            "xem: pal dossier events {dossier}",
+        ),
         "status.log": ("log", "nhật ký"),
         "status.origin": ("origin", "nguồn gốc"),
         "status.genesis": ("pinned genesis", "khởi nguyên đã ghim"),

@@ -62,8 +62,18 @@ def events(store: ReadStore, chosen: EventFilter, as_of: AsOf = NOW) -> Iterator
         f"FROM timeline WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
     )
     for row in store.connection.execute(query, [*values, chosen.limit]):
-        *fields, action = row
-        yield TimelineRow(*fields, decode_action(action))
+        index, stream, version, recorded_at, occurred_at, type_name, actor, leaf, action = row
+        yield TimelineRow(
+            index,
+            stream,
+            version,
+            recorded_at,
+            occurred_at,
+            type_name,
+            actor,
+            leaf,
+            decode_action(action),
+        )
 
 
 def dossier_events(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> list[TimelineRow]:

@@ -1,0 +1,135 @@
+"""`pal`: the commands by name. Each is imported when it is asked for, so that starting is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+from consumers.cli.options import DEFAULT_HOME, SHARED_FLAGS
+
+_HELP: Final = """Procedure Audit Ledger: every action on a dossier, as a hash-chained entry.
+
+Data goes to stdout, talk to stderr. Exit codes: 0 passed, 1 failed (proved), 2 indeterminate,
+3 usage, 4 not found, 5 unavailable, 6 some input refused, 70 bug.
+
+It proves who recorded what, in which order, and that nothing was changed or removed since; not that
+what an officer wrote is true, nor that an action outside the system was recorded. Reading by this
+command line leaves no entry yet.
+
+Try: pal demo
+"""
+
+_COMMANDS: Final = (
+    ("demo", "setup:demo"),
+    ("import", "setup:import_log"),
+    ("status", "check:status"),
+    ("verify", "check:verify"),
+    ("events", "entries:events"),
+    ("dossiers", "dossiers:dossiers"),
+    ("officers", "officers:officers"),
+    ("handovers", "officers:handovers"),
+    ("replay", "entries:replay"),
+    ("rebuild", "check:rebuild"),
+    ("find", "entries:find"),
+)
+_GROUPS: Final = (
+    ("log", "Create a log.", (("create", "setup:log_create"),)),
+    (
+        "dossier",
+        "One dossier: show its state and custody, or list its entries.",
+        (("show", "dossiers:show"), ("events", "entries:dossier_events")),
+    ),
+    ("officer", "One officer: the accountability report.", (("report", "officers:report"),)),
+    (
+        "keys",
+        "Keys that sign, and erasing a data subject's key.",
+        (("list", "keys:list_keys"), ("show", "keys:show_key"), ("erase", "keys:erase_key")),
+    ),
+)
+
+
+def make_app() -> App:
+    """The command tree; no command's module is imported yet."""
+    app = App(
+        name="pal",
+        help=_HELP,
+        version=lambda: f"pal {version('procedure-audit-ledger')}",
+        result_action="return_value",
+    )
+    for name, target in _COMMANDS:
+        app.command(f"consumers.cli.{target}", name=name)
+    for name, help_text, members in _GROUPS:
+        group = App(name=name, help=help_text)
+        for member, target in members:
+            group.command(f"consumers.cli.{target}", name=member)
+        app.command(group)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; gives its exit code."""
+    from consumers.cli.errors import (  # noqa: PLC0415 - not needed for --version
+        INTERRUPTED,
+        PASSED,
+        USAGE,
+        report_error,
+    )
+    from consumers.cli.terminal import paint, safe_text, say  # noqa: PLC0415 - loaded when used
+
+    tokens = _shared_last(list(arguments))
+    try:
+        result = make_app()(tokens, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        say(f"{paint('✗ USAGE', 'red', sys.stderr)}  usage")
+        say(f"  what      {safe_text(error)}")
+        say("  next      pal --help, or the same command with --help")
+        return USAGE
+    except KeyboardInterrupt:
+        say("interrupted; what was recorded stays, the same command goes on from there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; nothing of ours failed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PASSED
+    except Exception as error:  # noqa: BLE001 - the edge: every error becomes a code and a message
+        return report_error(error, _home_of(tokens))
+    return result if isinstance(result, int) else PASSED
+
+
+def _shared_last(tokens: list[str]) -> list[str]:
+    """`pal --home DIR status` as `pal status --home DIR`: shared options may stand first."""
+    first: list[str] = []
+    while tokens and tokens[0].partition("=")[0] in SHARED_FLAGS:
+        taken = 1 if "=" in tokens[0] else 2
+        first += tokens[:taken]
+        tokens = tokens[taken:]
+    if "--" in tokens:
+        at = tokens.index("--")
+        return tokens[:at] + first + tokens[at:]
+    return tokens + first
+
+
+def _home_of(tokens: Sequence[str]) -> Path:
+    """The home as far as it can be read without parsing: where a bug report is left."""
+    for at, word in enumerate(tokens):
+        if word.startswith("--home="):
+            return Path(word.partition("=")[2])
+        if word == "--home" and at + 1 < len(tokens):
+            return Path(tokens[at + 1])
+    return Path(os.environ.get("PAL_HOME") or DEFAULT_HOME)
+
+
+def main() -> None:
+    """The entry point of the `pal` command."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="replace")
+    sys.exit(run(sys.argv[1:]))

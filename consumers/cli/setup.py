@@ -1,0 +1,169 @@
+"""`log create`, `import`, `demo`: what writes to a log."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from consumers.bootstrap import OpenLedger, create_ledger, open_ledger, utc_now
+from consumers.cli.errors import FAILED, PASSED, REFUSED, NotFoundError, UsageError
+from consumers.cli.options import Common
+from consumers.cli.output import Basis, show_value, write
+from consumers.cli.session import settings_of
+from consumers.cli.terminal import paint, progress, safe_text, say
+from ledger.app.genesis import GenesisError
+from ledger.core.findings import Verdict
+
+if TYPE_CHECKING:
+    from consumers.workers.importer import ImportProblem, ImportSummary
+
+PROBLEMS_SHOWN = 10
+
+
+def log_create(
+    *,
+    name: Annotated[str, Parameter(help="The ledger's name, never reused; default random.")] = "",
+    common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """Create a log: its genesis, its keys, its pinned trust.
+
+    Example: pal log create --name audit.sotuphap --home pal-home
+    """
+    with _create(common, name) as ledger:
+        value = {
+            "origin": ledger.origin,
+            "genesis": ledger.trust.genesis_leaf,
+            "keys": str(ledger.keys.folder),
+        }
+    if common.format != "table":
+        show_value(
+            "log", value, basis=Basis(ledger.origin, 1, value["genesis"]), form=common.format
+        )
+    return PASSED
+
+
+def _create(common: Common, name: str) -> OpenLedger:
+    settings = settings_of(common)
+    try:
+        ledger = create_ledger(settings, name)
+    except GenesisError as error:
+        raise UsageError(str(error), next_step="pal log create --name audit.sotuphap") from error
+    say(f"✓ created log {ledger.origin} in {settings.log or settings.home}")
+    say(f"  genesis {ledger.trust.genesis_leaf}")
+    say(f"  pinned in {settings.trust_path}: keep a copy of this hash somewhere else")
+    say(f"  keys in {ledger.keys.folder}: back this folder up, in a place as private as it is")
+    return ledger
+
+
+def import_log(
+    file: Path,
+    *,
+    source: Annotated[str, Parameter(help="Name of the source; default: what the file says.")] = "",
+    prefix: Annotated[
+        str, Parameter(help="Put before each dossier id, to keep sources apart.")
+    ] = "",
+    timezone: Annotated[
+        str, Parameter(help="Zone of times without offset, e.g. Asia/Ho_Chi_Minh.")
+    ] = "",
+    mapping: Annotated[
+        Path | None, Parameter(help="TOML file that names columns and types.")
+    ] = None,
+    errors: Annotated[
+        Path | None, Parameter(help="Write what was refused here, as JSON lines.")
+    ] = None,
+    common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """Import an event log: .xes, .csv or .jsonl, each also with .gz. A second run adds nothing.
+
+    Exit code 6 when some cases were refused; the others are recorded.
+
+    Example: pal import 08_receipt.xes.gz --home pal-home
+    """
+    from consumers.workers.importer import ImportOptions, import_file  # noqa: PLC0415 - imports only
+
+    for path in (file, mapping):
+        if path is not None and not path.is_file():
+            raise NotFoundError(f"there is no file {path}", next_step="check its path")
+    settings = settings_of(common)
+    if settings.trust_path.exists():
+        ledger = open_ledger(settings)
+    else:
+        say(f"no log in {settings.home} yet: creating one")
+        ledger = _create(common, "")
+    with ledger:
+        options = ImportOptions(source, prefix, timezone, mapping)
+        with progress(f"importing {file.name}", "events") as advance:
+            summary = import_file(
+                file,
+                ledger.log,
+                ledger.keys.load_signing_key("source"),
+                ledger.keys,
+                options,
+                now=utc_now,
+                progress=advance,
+            )
+        head = ledger.log.head()
+        origin = ledger.origin
+    if errors is not None:
+        lines = [msgspec.json.encode(problem) + b"\n" for problem in summary.problems]
+        errors.write_bytes(b"".join(lines))
+    if common.format == "table":
+        _show_summary(summary, file)
+    else:
+        value: dict[str, Any] = msgspec.to_builtins(summary)
+        value["cases_refused"] = value.pop("refused_cases")
+        show_value("import", value, basis=Basis(origin, head.size, head.leaf), form=common.format)
+    _tell_problems(summary.problems, errors)
+    return REFUSED if summary.problems else PASSED
+
+
+def _show_summary(summary: ImportSummary, file: Path) -> None:
+    done = "nothing new: every event is recorded already" if not summary.recorded else "recorded"
+    mark = paint("✓", "green", sys.stdout) if not summary.problems else "▲"
+    write(f"{mark} {safe_text(file.name)} from {safe_text(summary.source)}: {done}")
+    write(f"  cases {summary.cases:,}  events {summary.events:,}")
+    write(f"  new entries {summary.recorded:,}  known before {summary.known:,}")
+    if summary.disordered:
+        write(f"  sorted by time: {summary.disordered:,} events stood elsewhere in the file")
+    if summary.sealed_attributes:
+        write(f"  sealed: {safe_text(', '.join(summary.sealed_attributes))}")
+    if summary.refused_cases:
+        write(f"  refused cases {summary.refused_cases:,}")
+    say("  next  pal verify    ·    pal dossiers    ·    pal officers")
+
+
+def _tell_problems(problems: tuple[ImportProblem, ...], errors: Path | None) -> None:
+    for problem in problems[:PROBLEMS_SHOWN]:
+        say(f"{paint('✗ REFUSED', 'red', sys.stderr)}  case {safe_text(problem.case)}")
+        place = f"{problem.file}" + (f", line {problem.line}" if problem.line else "")
+        say(f"  what      {safe_text(f'{place}, {problem.field}: {problem.reason}')}")
+    if len(problems) > PROBLEMS_SHOWN:
+        say(f"  … and {len(problems) - PROBLEMS_SHOWN:,} more")
+    if problems:
+        where = f"see {errors}" if errors else "--errors FILE collects them"
+        say(f"  next      mend these cases and import the file again ({where})")
+
+
+def demo(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopts reads the default
+    """Record, verify and rebuild a small office; leave an altered copy to find.
+
+    Example: pal demo --lang vi
+    """
+    from consumers.demo.run import run_demo  # noqa: PLC0415 - this command only
+
+    if common.log:
+        msg = "the demo is embedded: it takes no --log"
+        raise UsageError(msg, next_step="pal demo --home pal-home")
+    if common.format == "table":
+        result = run_demo(common.home, sys.stdout, common.language)
+    else:
+        result = run_demo(common.home, sys.stderr, common.language)
+        value = msgspec.to_builtins(result, enc_hook=str)
+        head = result.verification.head
+        basis = Basis(result.verification.origin, head.size, head.leaf)
+        show_value("demo", value, basis=basis, form=common.format)
+    return PASSED if result.verification.verdict == Verdict.PASSED else FAILED
