@@ -252,10 +252,9 @@ def _show_entries(entries: Sequence[TimelineRow], shown: View) -> None:
     write()
     write(paint(text("dossier.timeline", lang), "bold", sys.stdout))
     for row in entries:
-        write(
-            f"  {show_instant(row.occurred_at)}  {safe_text(show_within(sentence(row.action, lang)))}"
-            f"  #{row.version} · {row.index:,}"
-        )
+        said = safe_text(show_within(sentence(row.action, lang)))
+        place = f"#{row.version} · {row.index:,}"
+        write(f"  {show_instant(row.occurred_at)}  {said}  {place}")
     write()
     write(text("times", lang, zone=ZONE_NAME))
     write(text("read_verified", lang, index=f"{shown.moment.basis.log_size - 1:,}"))

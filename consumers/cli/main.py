@@ -26,48 +26,69 @@ Try: pal demo
 """
 
 _COMMANDS: Final = (
-    ("demo", "setup:demo"),
-    ("import", "setup:import_log"),
-    ("status", "check:status"),
-    ("verify", "check:verify"),
-    ("events", "entries:events"),
-    ("dossiers", "dossiers:dossiers"),
-    ("officers", "officers:officers"),
-    ("handovers", "officers:handovers"),
-    ("replay", "entries:replay"),
-    ("rebuild", "check:rebuild"),
-    ("find", "entries:find"),
+    ("demo", "setup:demo", "Record, verify and rebuild a small office."),
+    ("import", "setup:import_log", "Import an event log (.xes, .csv, .jsonl, each also .gz)."),
+    ("status", "check:status", "Show what this home holds and what needs attention."),
+    ("verify", "check:verify", "Check every entry, link and signature."),
+    ("events", "entries:events", "List entries that fit a filter."),
+    ("dossiers", "dossiers:dossiers", "List dossiers with their state."),
+    ("officers", "officers:officers", "List officers: id, entries, dossiers."),
+    ("handovers", "officers:handovers", "Count hand-overs by pair, or list returns."),
+    ("replay", "entries:replay", "Step through a dossier or a range of entries."),
+    ("rebuild", "check:rebuild", "Fold everything from zero, compare digests, switch."),
+    ("find", "entries:find", "Find a dossier, an officer, a hash or an index."),
 )
 _GROUPS: Final = (
-    ("log", "Create a log.", (("create", "setup:log_create"),)),
+    (
+        "log",
+        "Create a log.",
+        (("create", "setup:log_create", "Create a log: genesis, keys, pinned trust."),),
+    ),
     (
         "dossier",
         "One dossier: show its state and custody, or list its entries.",
-        (("show", "dossiers:show"), ("events", "entries:dossier_events")),
+        (
+            ("show", "dossiers:show", "Show state, custody and what happened."),
+            ("events", "entries:dossier_events", "List every entry of a dossier."),
+        ),
     ),
-    ("officer", "One officer: the accountability report.", (("report", "officers:report"),)),
+    (
+        "officer",
+        "One officer: the accountability report.",
+        (("report", "officers:report", "Report what one officer did in a period."),),
+    ),
     (
         "keys",
         "Keys that sign, and erasing a data subject's key.",
-        (("list", "keys:list_keys"), ("show", "keys:show_key"), ("erase", "keys:erase_key")),
+        (
+            ("list", "keys:list_keys", "List the keys that the log has enrolled."),
+            ("show", "keys:show_key", "Show whether a subject's key exists."),
+            ("erase", "keys:erase_key", "Erase a data subject's key for ever."),
+        ),
     ),
 )
 
 
-def make_app() -> App:
-    """The command tree; no command's module is imported yet."""
+def make_app(*, is_listing: bool = False) -> App:
+    """The command tree; no command's module is imported yet.
+
+    `is_listing` gives each command its one line, for the list of commands; a command's own help is
+    its docstring.
+    """
     app = App(
         name="pal",
         help=_HELP,
         version=lambda: f"pal {version('procedure-audit-ledger')}",
         result_action="return_value",
     )
-    for name, target in _COMMANDS:
-        app.command(f"consumers.cli.{target}", name=name)
+    for name, target, line in _COMMANDS:
+        own = {"help": line} if is_listing else {}
+        app.command(f"consumers.cli.{target}", name=name, **own)
     for name, help_text, members in _GROUPS:
         group = App(name=name, help=help_text)
-        for member, target in members:
-            group.command(f"consumers.cli.{target}", name=member)
+        for member, target, line in members:
+            own = {"help": line} if is_listing else {}
+            group.command(f"consumers.cli.{target}", name=member, **own)
         app.command(group)
     return app
 
@@ -84,7 +105,9 @@ def run(arguments: Sequence[str]) -> int:
 
     tokens = _shared_last(list(arguments))
     try:
-        result = make_app()(tokens, exit_on_error=False, print_error=False)
+        words = [word for word in tokens if not word.startswith("-")]
+        is_listing = not words or (len(words) == 1 and words[0] in {name for name, *_ in _GROUPS})
+        result = make_app(is_listing=is_listing)(tokens, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
         say(f"{paint('✗ USAGE', 'red', sys.stderr)}  usage")

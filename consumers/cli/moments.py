@@ -56,7 +56,7 @@ def machine_instant(text: str) -> str:
 def show_duration(seconds: float) -> str:
     """A length of time in its two largest units, cut, never rounded up."""
     left = max(int(seconds), 0)
-    parts = []
+    parts: list[str] = []
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, left = divmod(left, length)
         if count or parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -19,7 +19,7 @@ from consumers.cli.moments import (
     show_instant,
 )
 from consumers.cli.options import Lang, Reading
-from consumers.cli.output import Column, format_cells, show_rows, show_value, write
+from consumers.cli.output import Column, Row, format_cells, show_rows, show_value, write
 from consumers.cli.session import View, view
 from consumers.cli.terminal import paint, safe_text
 from consumers.cli.texts import text
@@ -63,13 +63,13 @@ def handovers(
     with view(reading) as shown, shown.store() as store:
         shown.banner()
         if returns:
-            columns = (
+            shown_columns = (
                 Column("dossier"),
                 Column("version", "number"),
                 Column("officer"),
                 Column("other"),
             )
-            _rows("returns", columns, map(msgspec.structs.asdict, list_returns(store)), shown)
+            _rows("returns", shown_columns, map(msgspec.structs.asdict, list_returns(store)), shown)
             return PASSED
         columns = (Column("from"), Column("to"), Column("count", "number"))
         rows = (
@@ -80,7 +80,7 @@ def handovers(
     return PASSED
 
 
-def _rows(kind: str, columns: Sequence[Column], rows: object, shown: View) -> None:
+def _rows(kind: str, columns: Sequence[Column], rows: Iterable[Row], shown: View) -> None:
     reading = shown.reading
     show_rows(
         kind,

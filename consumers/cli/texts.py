@@ -34,12 +34,12 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "axis.index": ("by index", "theo chỉ số"),
         "not_proved": (
             (
-                "not proved: that what an officer wrote is true, or that an action outside the system "
-                "was recorded"
+                "not proved: that what an officer wrote is true, or that an action outside the "
+                "system was recorded"
             ),
             (
-                "không chứng minh: nội dung cán bộ ghi là đúng sự thật, hoặc thao tác ngoài hệ thống "
-                "đã được ghi nhận"
+                "không chứng minh: nội dung cán bộ ghi là đúng sự thật, hoặc thao tác ngoài "
+                "hệ thống đã được ghi nhận"
             ),
         ),
         "read_verified": (
