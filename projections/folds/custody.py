@@ -1,12 +1,10 @@
 """Custody of one dossier: who held it, when it lay between two, when nobody can be named (T1).
 
 Two-sided: held from acceptance (E12) to the next offer (E11); from offer to answer in transit to
-the receiving unit, nobody's personally; rejected (E13) goes back to the giver. Before any offer
-custody is inferred from who acts, and marked so: a holding interval runs from the first to the last
-entry of a run of one officer, and the time between runs is unattributed. A foreign log that knows
-offers but no answers falls back to that: the next officer who acts is taken for the holder.
-What the ledger derived itself ends nothing and begins nothing. All intervals together are the
-dossier's lifetime, from its first to its last entry that the ledger did not derive.
+the receiving unit; rejected (E13) goes back to the giver. Before any offer custody is inferred
+from who acts, and marked so: a holding interval runs from the first to the last entry of a run
+of one officer, and the time between runs is unattributed. All intervals together are the
+dossier's lifetime.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from typing import Literal
 import msgspec
 
 from ledger.core.action import Action
-from projections.folds.officer import acting_officer
 
 Kind = Literal["held", "in_transit", "unattributed"]
 
@@ -24,8 +21,7 @@ Kind = Literal["held", "in_transit", "unattributed"]
 class Interval(msgspec.Struct, frozen=True):
     """A stretch of a dossier's life. `number` counts from 1; instants as UTC text.
 
-    `officer` is "" where nobody holds it personally. `from_version` and `to_version` are the first
-    and the last entry that show it; those of an unattributed gap are the entries on both sides.
+    `officer` is "" where nobody holds it personally; `to_version` is the last entry inside.
     """
 
     number: int
@@ -39,17 +35,13 @@ class Interval(msgspec.Struct, frozen=True):
     to_version: int
 
 
-class Custody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The fold's state: the newest interval, and who gave where it lies in transit.
-
-    `unanswered` says that the offer came from a foreign log, which may never show an answer.
-    """
+class Custody(msgspec.Struct, frozen=True):
+    """The fold's state: the newest interval, and who gave where it lies in transit."""
 
     current: Interval | None = None
     two_sided: bool = False
     giver: str = ""
     giver_unit: str = ""
-    unanswered: bool = False
 
 
 EMPTY_CUSTODY = Custody()
@@ -60,78 +52,69 @@ def fold_custody(
 ) -> tuple[Custody, tuple[Interval, ...]]:
     """The custody after an entry, and the intervals that are new or changed.
 
-    `derived` says that the ledger itself made the entry.
+    `derived` says that the ledger itself made the entry: it ends nothing and begins nothing.
     """
-    if derived:
-        return custody, ()
     current = custody.current
     at = action.occurred_at.at
     if current is not None and at < current.to_at:
         at = current.to_at  # a late record does not make the lifetime run backwards
-    officer, unit = acting_officer(action), action.actor.unit
     if action.type == "dossier.custody_offered.v1":
         return _offered(custody, action, at, version)
     if action.type == "dossier.custody_accepted.v1":
-        unit = unit or (current.unit if current else "")
-        return _next(custody, officer, unit, at, version)
-    if action.type == "dossier.custody_rejected.v1" and current and current.kind == "in_transit":
-        return _next(custody, custody.giver, custody.giver_unit, at, version)
-    if custody.unanswered and officer:
-        begun, changed = _next(custody, officer, unit, at, version, inferred=True)
-        return msgspec.structs.replace(begun, two_sided=False), changed
-    if custody.two_sided:
+        unit = action.actor.unit or (current.unit if current else "")
+        return _next(custody, "held", action.actor.id, unit, at, version, two_sided=True)
+    if action.type == "dossier.custody_rejected.v1" and custody.giver:
+        return _next(
+            custody, "held", custody.giver, custody.giver_unit, at, version, two_sided=True
+        )
+    if custody.two_sided or derived:
         return _extended(custody, at, version)
-    return _inferred(custody, officer, unit, at, version)
+    officer = action.actor.id if action.actor.kind == "officer" else ""
+    return _inferred(custody, officer, action.actor.unit, at, version)
 
 
 def _offered(
     custody: Custody, action: Action, at: str, version: int
 ) -> tuple[Custody, tuple[Interval, ...]]:
-    giver, unit = acting_officer(action), action.actor.unit
+    giver, unit = action.actor.id, action.actor.unit
     changed: tuple[Interval, ...] = ()
     if not custody.two_sided:
         # Offering shows that it was the giver's until now.
         custody, changed = _inferred(custody, giver, unit, at, version)
     to_unit = str(action.data.get("to_unit", ""))
-    after, more = _next(custody, "", to_unit, at, version, kind="in_transit")
-    after = msgspec.structs.replace(
-        after, giver=giver, giver_unit=unit, unanswered="imported" in action.data
-    )
+    after, more = _next(custody, "in_transit", "", to_unit, at, version, two_sided=True)
+    after = msgspec.structs.replace(after, giver=giver, giver_unit=unit)
     return after, (*changed, *more)
 
 
 def _next(
-    custody: Custody,
-    officer: str,
-    unit: str,
-    at: str,
-    version: int,
-    *,
-    kind: Kind | None = None,
-    inferred: bool = False,
+    custody: Custody, kind: Kind, officer: str, unit: str, at: str, version: int, *, two_sided: bool
 ) -> tuple[Custody, tuple[Interval, ...]]:
-    """End the current interval at `at` and begin another there; two-sided from here on."""
-    kind = kind or ("held" if officer else "unattributed")
+    """End the current interval at `at` and begin another there."""
     current = custody.current
     changed: tuple[Interval, ...] = ()
     number = 1
     if current is not None:
-        changed, number = (msgspec.structs.replace(current, to_at=at),), current.number + 1
-    begun = Interval(number, kind, officer, unit, inferred, at, at, version, version)
-    return Custody(begun, two_sided=True), (*changed, begun)
+        ended = msgspec.structs.replace(current, to_at=at)
+        changed, number = (ended,), current.number + 1
+    begun = Interval(number, kind, officer, unit, not two_sided, at, at, version, version)
+    return Custody(begun, custody.two_sided or two_sided), (*changed, begun)
 
 
 def _extended(custody: Custody, at: str, version: int) -> tuple[Custody, tuple[Interval, ...]]:
-    if custody.current is None:
+    current = custody.current
+    if current is None:
         return custody, ()
-    longer = msgspec.structs.replace(custody.current, to_at=at, to_version=version)
+    if not custody.two_sided and current.kind == "held":
+        # Inferred: the holder's run ends with the holder's own last entry.
+        return custody, ()
+    longer = msgspec.structs.replace(current, to_at=at, to_version=version)
     return msgspec.structs.replace(custody, current=longer), (longer,)
 
 
 def _inferred(
     custody: Custody, officer: str, unit: str, at: str, version: int
 ) -> tuple[Custody, tuple[Interval, ...]]:
-    """One step of one-sided custody, from who acts."""
     current = custody.current
     kind: Kind = "held" if officer else "unattributed"
     if current is None:
@@ -140,16 +123,13 @@ def _inferred(
     if current.kind == kind and current.officer == officer:
         longer = msgspec.structs.replace(current, to_at=at, to_version=version)
         return Custody(longer), (longer,)
-    number = current.number + 1
     if current.kind == "unattributed":
         # The gap is already open: it ends here.
-        ended = msgspec.structs.replace(current, to_at=at, to_version=version)
-        begun = Interval(number, kind, officer, unit, True, at, at, version, version)
-        return Custody(begun), (ended, begun)
+        return _next(custody, kind, officer, unit, at, version, two_sided=False)
     changed: tuple[Interval, ...] = ()
+    number = current.number + 1
     if at > current.to_at or not officer:
-        last = current.to_version
-        gap = Interval(number, "unattributed", "", "", True, current.to_at, at, last, version)
+        gap = Interval(number, "unattributed", "", "", True, current.to_at, at, version, version)
         changed, number = (gap,), number + 1
         if not officer:
             return Custody(gap), changed
