@@ -219,7 +219,11 @@ def _typed(
     values = {name: text for name, _, text in (*case.attributes, *event.attributes)}
     data = dict(mapped.data)
     for field, name in mapped.fields.items():
-        if name in values:
+        if name not in values:
+            continue
+        if name in rules.mapping.personal and seal is not None:
+            data[field] = seal(stream, f"data.{field}", values[name])
+        else:
             data[field] = values[name]
     data["imported"] = imported
     decode_event(mapped.type, data)
