@@ -1,7 +1,8 @@
 """Due dates by working days (D1, D2, D4, D7): pure functions over a calendar.
 
 The first day is not counted (Civil Code 2015 art. 147); the due date is the n-th working day after
-the day from which is counted; the dossier is due at 24:00 local time of that day.
+the day from which is counted; the dossier is due at 24:00 local time of that day. As an instant
+that is the next local midnight: what happens at this very instant is on time, later is late.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -19,6 +20,10 @@ from ledger.core.times import format_instant, parse_instant
 FUNCTION_VERSION: Final = "due/1"
 LOCAL: Final = timezone(timedelta(hours=7))
 """Asia/Ho_Chi_Minh has had no other offset since 1975; the calendar's years lie after that."""
+
+CutoffEffect = Literal["none", "transfer_only", "same_day_only", "shift_receipt"]
+"""What a receipt after the cut-off changes (D4): nothing; only the transfer to the specialised
+unit (L7, no due date); the due date of a same-day procedure; the receipt of every dossier."""
 
 _SATURDAY: Final = 5
 
@@ -39,12 +44,16 @@ class Calendar(msgspec.Struct, frozen=True, dict=True):
 
     def is_working_day(self, day: date) -> bool:
         """Monday to Friday without holidays, and the make-up Saturdays (D1)."""
-        if not self.first_year <= day.year <= self.last_year:
-            msg = f"{day} lies outside calendar {self.version} ({self.first_year}-{self.last_year})"
-            raise CalendarYearError(msg)
+        self.check_year(day)
         if day in self.makeup_days:
             return True
         return day.weekday() < _SATURDAY and day not in self.holidays
+
+    def check_year(self, day: date) -> None:
+        """Raise `CalendarYearError` unless the calendar knows the year of `day`."""
+        if not self.first_year <= day.year <= self.last_year:
+            msg = f"{day} lies outside calendar {self.version} ({self.first_year}-{self.last_year})"
+            raise CalendarYearError(msg)
 
     @cached_property
     def unconfirmed_sorted(self) -> tuple[date, ...]:
@@ -68,12 +77,22 @@ class DueDate(NamedTuple):
 
 
 def local_date(instant: str) -> date:
-    """The local day of an instant."""
-    return parse_instant(instant).astimezone(LOCAL).date()
+    """The local day of an instant; the last hours of the year 9999 stay in it."""
+    moment = parse_instant(instant)
+    try:
+        return moment.astimezone(LOCAL).date()
+    except OverflowError:
+        return moment.date()
+
+
+def due_day(instant: str) -> date:
+    """The local day whose end an instant is, or in which it lies."""
+    return local_date(format_instant(parse_instant(instant) - timedelta(microseconds=1)))
 
 
 def next_working_day(day: date, calendar: Calendar) -> date:
     """The first working day after `day`."""
+    calendar.check_year(day)
     following = day + timedelta(days=1)
     while not calendar.is_working_day(following):
         following += timedelta(days=1)
@@ -86,6 +105,7 @@ def counted_from(received: datetime, calendar: Calendar, cutoff: str = "") -> da
     Received on a day off is received at the next opening. With `cutoff` (local `HH:MM`; the minute
     itself counts as after), a later receipt shifts to the next working day (D4, shift_receipt).
     """
+    calendar.check_year(received.date())
     local = received.astimezone(LOCAL)
     day = local.date()
     if not calendar.is_working_day(day):
@@ -104,9 +124,23 @@ def due_after(start: date, working_days: int, calendar: Calendar) -> DueDate:
     return DueDate(day, start, working_days, doubts)
 
 
-def due_on(received: datetime, working_days: int, calendar: Calendar, cutoff: str = "") -> DueDate:
-    """The due date of a dossier complete at `received` (aware)."""
-    return due_after(counted_from(received, calendar, cutoff), working_days, calendar)
+def due_on(
+    received: datetime,
+    working_days: int,
+    calendar: Calendar,
+    cutoff: str = "",
+    effect: CutoffEffect = "shift_receipt",
+) -> DueDate:
+    """The due date of a dossier complete at `received` (aware); 0 working days = the same day.
+
+    Whether the day of receipt is worked matters too: an unconfirmed one is named.
+    """
+    shifts = effect == "shift_receipt" or (effect == "same_day_only" and working_days == 0)
+    start = counted_from(received, calendar, cutoff if shifts else "")
+    due = due_after(start, working_days, calendar)
+    first = received.astimezone(LOCAL).date()
+    doubts = tuple(d for d in calendar.unconfirmed_sorted if first <= d <= due.on)
+    return due._replace(unconfirmed=doubts)
 
 
 def working_days_between(start: date, end: date, calendar: Calendar) -> int:
@@ -118,14 +152,21 @@ def working_days_between(start: date, end: date, calendar: Calendar) -> int:
 def due_after_pause(
     start: date, working_days: int, stopped: date, resumed: date, calendar: Calendar
 ) -> DueDate:
-    """Mode pause (D7): what was left when the clock stopped is counted from the day it resumed."""
-    left = max(0, working_days - working_days_between(start, stopped, calendar))
-    return due_after(resumed, left, calendar)
+    """Mode pause (D7): the due date moves by the working days in (stopped, resumed].
+
+    That holds for a dossier that was late already: it stays as late as it was.
+    """
+    paused = working_days_between(stopped, resumed, calendar)
+    return due_after(start, working_days + paused, calendar)
 
 
 def due_after_restart(working_days: int, resumed: date, calendar: Calendar) -> DueDate:
-    """Mode restart (D7): the whole time is counted again from the day the dossier is complete."""
-    return due_after(resumed, working_days, calendar)
+    """Mode restart (D7): the whole time is counted again from the day the dossier is complete.
+
+    Complete on a day off is complete at the next opening.
+    """
+    start = resumed if calendar.is_working_day(resumed) else next_working_day(resumed, calendar)
+    return due_after(start, working_days, calendar)
 
 
 def inputs_hash(due: DueDate, calendar: Calendar) -> str:

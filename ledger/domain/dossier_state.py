@@ -20,7 +20,8 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `status` is the business state, `portal_status` the national code 1 to 10 (0 where unknown).
     `holder_inferred` says that nobody accepted the dossier: the acting officer is taken for the
-    holder. `due_imported` and `ended_imported` mark times that a foreign log gave.
+    holder. The clock: `clock_days` working days counted from `clock_from_on`, none where the due
+    date was given by hand. `due_imported` and `ended_imported` mark times that a foreign log gave.
     """
 
     dossier_id: str = ""
@@ -48,7 +49,7 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_imported: bool = False
     due_at: str = ""
     due_imported: bool = False
-    due_unconfirmed: bool = False
+    due_unconfirmed_on: tuple[str, ...] = ()
     calendar: str = ""
     duration_days: int = 0
     clock_from_on: str = ""
@@ -58,6 +59,7 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
     pauses: tuple[str, ...] = ()
     restarts: bool = False
     status_before_wait: str = ""
+    supplements: tuple[int, ...] = ()
     open_supplements: tuple[int, ...] = ()
     supplement_rounds: int = 0
     obligations: tuple[str, ...] = ()
@@ -70,5 +72,18 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
     last_officer: str = ""
     last_unit: str = ""
 
+    @property
+    def due_unconfirmed(self) -> bool:
+        """Whether the due date depends on days that its calendar marks unconfirmed."""
+        return bool(self.due_unconfirmed_on)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether an event of the dossier itself ended it (a foreign log's end date does not)."""
+        return self.status in ENDS
+
+
+ENDS = frozenset({"refused", "withdrawn", "stopped", "delivered"})
+"""Business states in which nothing more is owed to the applicant."""
 
 EMPTY_DOSSIER = DossierState()

@@ -6,15 +6,19 @@ is ever imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
+from ledger.core.times import parse_instant
+from ledger.domain import events_clock as c
 from ledger.domain import events_dossier as d
 from ledger.domain import events_registry as r
-from ledger.domain.fields import EventData
+from ledger.domain.fields import FIRST_YEAR, LAST_YEAR, EventData
 
 CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E01", "dossier.submitted.v1", d.Submitted),
@@ -46,15 +50,15 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E30", "dossier.negative_decision_issued.v1", d.NegativeDecisionIssued),
     ("E31", "dossier.returned_to_result_desk.v1", d.ReturnedToResultDesk),
     ("E32", "dossier.result_delivered.v1", d.ResultDelivered),
-    ("E34", "dossier.deadline_set.v1", d.DeadlineSet),
-    ("E35", "dossier.deadline_paused.v1", d.DeadlinePaused),
-    ("E35", "dossier.deadline_resumed.v1", d.DeadlineResumed),
-    ("E36", "dossier.deadline_extended.v1", d.DeadlineExtended),
-    ("E37", "dossier.apology_issued.v1", d.ApologyIssued),
-    ("E40", "dossier.financial_obligation_issued.v1", d.FinancialObligationIssued),
-    ("E41", "dossier.payment_confirmed.v1", d.PaymentConfirmed),
-    ("E41", "dossier.payment_failed.v1", d.PaymentFailed),
-    ("E41", "dossier.refunded.v1", d.Refunded),
+    ("E34", "dossier.deadline_set.v1", c.DeadlineSet),
+    ("E35", "dossier.deadline_paused.v1", c.DeadlinePaused),
+    ("E35", "dossier.deadline_resumed.v1", c.DeadlineResumed),
+    ("E36", "dossier.deadline_extended.v1", c.DeadlineExtended),
+    ("E37", "dossier.apology_issued.v1", c.ApologyIssued),
+    ("E40", "dossier.financial_obligation_issued.v1", c.FinancialObligationIssued),
+    ("E41", "dossier.payment_confirmed.v1", c.PaymentConfirmed),
+    ("E41", "dossier.payment_failed.v1", c.PaymentFailed),
+    ("E41", "dossier.refunded.v1", c.Refunded),
     ("E42", "dossier.withdrawal_requested.v1", d.WithdrawalRequested),
     ("E42", "dossier.withdrawn.v1", d.Withdrawn),
     ("E43", "dossier.processing_stopped.v1", d.ProcessingStopped),
@@ -83,6 +87,7 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("log", "ledger.genesis.v1", r.Genesis),
     ("log", "ledger.writer_opened.v1", r.WriterOpened),
     ("log", "ledger.loss_accepted.v1", r.LossAccepted),
+    ("log", "ledger.stored_event.v1", r.ForeignEvent),
 )
 
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(
@@ -98,8 +103,22 @@ PERSONAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """Fields of `data` that hold personal data and are therefore sealed, by type."""
 
 
+_FIELD = re.compile(r"`\$\.?([^`]*)`|field `([^`]*)`")
+
+
 class EventError(ValueError):
-    """The data of an event is not what its type says; names the type, the field and the reason."""
+    """The data of an event is not what its type says.
+
+    `field` is the path in the action (`data.amount`, or `type`), `value` what stands there (None
+    where nothing does), `reason` why it is refused.
+    """
+
+    def __init__(self, type_name: str, field: str, value: object, reason: str) -> None:
+        super().__init__(f"{type_name}: {field}: {reason}")
+        self.type_name = type_name
+        self.field = field
+        self.value = value
+        self.reason = reason
 
 
 def is_registered(type_name: str) -> bool:
@@ -111,10 +130,82 @@ def decode_event(type_name: str, data: Mapping[str, Any]) -> EventData:
     """The typed data of an event; raises `EventError` for unknown types, fields and values."""
     struct = EVENT_TYPES.get(type_name)
     if struct is None:
-        msg = f"{type_name} is no event type of this ledger"
-        raise EventError(msg)
+        raise EventError(type_name, "type", type_name, "is no event type of this ledger")
     try:
-        return msgspec.convert(data, struct)
+        event = msgspec.convert(data, struct)
     except msgspec.ValidationError as error:
-        msg = f"{type_name}: {error}".replace("`$.", "`data.")
-        raise EventError(msg) from error
+        raise _event_error(type_name, data, str(error)) from error
+    for name, check in _CHECKED[type_name]:
+        value = data.get(name)
+        if isinstance(value, str):
+            _check(type_name, f"data.{name}", value, check)
+        elif value is not None:
+            for place, text in enumerate(value):
+                _check(type_name, f"data.{name}[{place}]", text, check)
+    return event
+
+
+def _event_error(type_name: str, data: Mapping[str, Any], message: str) -> EventError:
+    """What msgspec says, with the path from the action's root and the value that stands there."""
+    reason, _, _ = message.partition(" - at `$")
+    found = {
+        kind: path
+        for match in _FIELD.finditer(message)
+        if (kind := match.lastindex) and (path := match.group(kind))
+    }
+    path = ".".join(part for part in (found.get(1, ""), found.get(2, "")) if part)
+    value: Any = data
+    for part in re.findall(r"[^.\[\]]+", path):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, (list, tuple)) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            value = None
+    return EventError(type_name, f"data.{path}" if path else "data", value, reason)
+
+
+def _check(type_name: str, field: str, text: str, year_of: Callable[[str], int]) -> None:
+    try:
+        year = year_of(text)
+    except ValueError as error:
+        raise EventError(type_name, field, text, str(error)) from error
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        reason = f"{text} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise EventError(type_name, field, text, reason)
+
+
+def _year_of_date(text: str) -> int:
+    """The year of `YYYY-MM-DD`; raises ValueError where it is no day of the calendar."""
+    if _DATE.fullmatch(text) is None:
+        msg = f"{text!r} is not a date: expected YYYY-MM-DD"
+        raise ValueError(msg)
+    try:
+        return date.fromisoformat(text).year
+    except ValueError as error:
+        msg = f"{text!r} is no day of the calendar"
+        raise ValueError(msg) from error
+
+
+def _year_of_instant(text: str) -> int:
+    return parse_instant(text).year
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_LISTS: Final = frozenset({"unconfirmed", "holidays", "makeup_days"})
+
+
+def _checked_fields(struct: type[EventData]) -> tuple[tuple[str, Callable[[str], int]], ...]:
+    """Fields that hold dates and instants, by the naming rule `_on` and `_at`."""
+    names = [field.encode_name for field in msgspec.structs.fields(struct)]
+    dates = [name for name in names if name.endswith("_on") or name in _DATE_LISTS]
+    instants = [name for name in names if name.endswith("_at")]
+    return (
+        *((name, _year_of_date) for name in dates),
+        *((name, _year_of_instant) for name in instants),
+    )
+
+
+_CHECKED: Final = MappingProxyType(
+    {name: _checked_fields(struct) for name, struct in EVENT_TYPES.items()}
+)

@@ -1,7 +1,8 @@
 """The data of dossier events (DOMAIN.md 1.9), first slice: from submission to delivery.
 
 A field is required where the event means nothing without it; what a foreign log may not know is
-optional. A duty that an event breaks is found by the checks, never refused here.
+optional: "" or left out = not stated. A duty that an event breaks is found by the checks, never
+refused here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Literal
 import msgspec
 
 from ledger.domain.fields import (
-    Amount,
     Attribute,
     Code,
     Count,
@@ -20,6 +20,7 @@ from ledger.domain.fields import (
     EventData,
     Hash,
     Instant,
+    LocalTime,
     Sealed,
     Text,
 )
@@ -60,17 +61,17 @@ class Submitted(DossierData, frozen=True, kw_only=True):
 class DocumentReuseChecked(DossierData, frozen=True, kw_only=True):
     """E02: whether the state already holds the document (L14)."""
 
-    doc_type: Code
-    source: Literal["citizen_store", "national_db", "agency_store"]
-    result: Literal["found_valid", "found_expired", "not_found", "source_down"]
+    doc_type: str = ""
+    source: Literal["", "citizen_store", "national_db", "agency_store"] = ""
+    result: Literal["", "found_valid", "found_expired", "not_found", "source_down"] = ""
     query_ref: str = ""
 
 
 class DocumentAttached(DossierData, frozen=True, kw_only=True):
     """E03: a document joins the dossier."""
 
-    doc_id: Code
-    doc_type: Code
+    doc_id: str = ""
+    doc_type: str = ""
     copy_kind: Literal[0, 1, 2] = 0
     sha256: str = ""
 
@@ -78,9 +79,9 @@ class DocumentAttached(DossierData, frozen=True, kw_only=True):
 class DocumentReplaced(DossierData, frozen=True, kw_only=True):
     """E03: a document takes the place of another."""
 
-    doc_id: Code
-    doc_type: Code
-    replaces: Code
+    doc_id: str = ""
+    doc_type: str = ""
+    replaces: str = ""
     copy_kind: Literal[0, 1, 2] = 0
     sha256: str = ""
 
@@ -88,25 +89,29 @@ class DocumentReplaced(DossierData, frozen=True, kw_only=True):
 class IntakeChecked(DossierData, frozen=True, kw_only=True):
     """E05: the intake officer's check (L2)."""
 
-    result: Literal["complete", "incomplete", "out_of_scope"]
+    result: Literal["", "complete", "incomplete", "out_of_scope"] = ""
     missing: tuple[Code, ...] = ()
 
 
 class Accepted(DossierData, frozen=True, kw_only=True):
     """E06: accepted with an appointment slip (portal status 2; L1, D1 to D4).
 
-    `duration_days` are working days; `received_at` is when the dossier was complete, the action's
-    own time where it is left out. `cutoff` is local `HH:MM` with effect shift_receipt (D4).
+    `duration_days` are working days, 0 for a same-day procedure, left out where a due date is given
+    or none is known; `received_at` is when the dossier was complete, the action's own time where it
+    is left out. `cutoff` is local `HH:MM`, `cutoff_effect` what a later receipt changes (D4).
     """
 
     dossier_code: str = ""
-    duration_days: Count = 0
+    duration_days: Count | Unset = UNSET
     received_at: Instant | Unset = UNSET
     due_at: Instant | Unset = UNSET
     unit: str = ""
     ruleset: str = ""
     calendar: str = ""
-    cutoff: str = ""
+    cutoff: LocalTime = ""
+    cutoff_effect: Literal["none", "transfer_only", "same_day_only", "shift_receipt"] = (
+        "shift_receipt"
+    )
     slip_ref: str = ""
     receiving_point: str = ""
     competent_agency: str = ""
@@ -132,17 +137,17 @@ class SupplementRequested(DossierData, frozen=True, kw_only=True):
 
 
 class SupplementReceived(DossierData, frozen=True, kw_only=True):
-    """E09: the applicant answered (D7)."""
+    """E09: the applicant answered (D7). No `round` = the oldest that is open."""
 
-    round: Count = 1
+    round: Count | Unset = UNSET
     items: tuple[Code, ...] = ()
     complete: bool = True
 
 
 class SupplementLapsed(DossierData, frozen=True, kw_only=True):
-    """E10: the applicant did not answer in time."""
+    """E10: the applicant did not answer in time. No `round` = the oldest that is open."""
 
-    round: Count = 1
+    round: Count | Unset = UNSET
 
 
 class CustodyOffered(DossierData, frozen=True, kw_only=True):
@@ -166,20 +171,21 @@ class CustodyRejected(DossierData, frozen=True, kw_only=True):
 
     offer_id: Code
     reason: Literal[
+        "",
         "not_my_authority",
         "incomplete",
         "wrong_step",
         "conflict_of_interest",
         "overload",
         "other",
-    ]
+    ] = ""
     basis: str = ""
 
 
 class Assigned(DossierData, frozen=True, kw_only=True):
     """E14: the unit head names who works on it (L8)."""
 
-    officer: Code
+    officer: str = ""
     role: Literal["lead", "co"] = "lead"
     reason: str = ""
 
@@ -187,7 +193,7 @@ class Assigned(DossierData, frozen=True, kw_only=True):
 class Reassigned(DossierData, frozen=True, kw_only=True):
     """E14: the unit head names another; no hand-over by the officer."""
 
-    officer: Code
+    officer: str = ""
     previous: str = ""
     role: Literal["lead", "co"] = "lead"
     reason: str = ""
@@ -204,7 +210,7 @@ class AppraisalRecorded(DossierData, frozen=True, kw_only=True):
 class ConsultationRequested(DossierData, frozen=True, kw_only=True):
     """E21: another agency is asked (L11, D9); the lead keeps custody."""
 
-    agency: Code
+    agency: str = ""
     mandatory: bool = False
     question_hash: str = ""
     reply_by_on: Date | Unset = UNSET
@@ -214,22 +220,22 @@ class ConsultationRequested(DossierData, frozen=True, kw_only=True):
 class ConsultationAnswered(DossierData, frozen=True, kw_only=True):
     """E22: the agency answers."""
 
-    agency: Code
-    answer: Literal["agree", "agree_with", "disagree", "no_competence"]
+    agency: str = ""
+    answer: Literal["", "agree", "agree_with", "disagree", "no_competence"] = ""
     ref: str = ""
 
 
 class ConsultationLapsed(DossierData, frozen=True, kw_only=True):
     """E23: no answer in time; the effect of silence took place."""
 
-    agency: Code
-    silence_effect: Literal["deemed_agreed", "proceed_with_note", "blocks"]
+    agency: str = ""
+    silence_effect: Literal["", "deemed_agreed", "proceed_with_note", "blocks"] = ""
 
 
 class EscalatedForOpinion(DossierData, frozen=True, kw_only=True):
     """E24: a higher level is asked for its opinion."""
 
-    to_level: Code
+    to_level: str = ""
     question_hash: str = ""
     decision_power_ref: str = ""
     options_proposed: bool = False
@@ -295,81 +301,6 @@ class ResultDelivered(DossierData, frozen=True, kw_only=True):
     receiver_ref: str = ""
     proof: str = ""
     e_result: bool = False
-
-
-class DeadlineSet(DossierData, frozen=True, kw_only=True):
-    """E34: a due date, with the function and inputs that gave it (D16)."""
-
-    due_at: Instant
-    function_version: Code
-    inputs_hash: Hash
-    calendar: str = ""
-    counted_from_on: Date | Unset = UNSET
-    working_days: Count = 0
-    unconfirmed: tuple[Date, ...] = ()
-
-
-class DeadlinePaused(DossierData, frozen=True, kw_only=True):
-    """E35: the clock stands still (D7 to D9). `cause_event` is an action id."""
-
-    cause: Literal["supplement", "finance", "external", "force_majeure", "court"]
-    cause_event: str = ""
-
-
-class DeadlineResumed(DossierData, frozen=True, kw_only=True):
-    """E35: the clock goes on."""
-
-    cause: Literal["supplement", "finance", "external", "force_majeure", "court"]
-    cause_event: str = ""
-
-
-class DeadlineExtended(DossierData, frozen=True, kw_only=True):
-    """E36: a new due date by decision (L13)."""
-
-    old_due_at: Instant | Unset = UNSET
-    new_due_at: Instant
-    basis: str = ""
-    approver: str = ""
-    count: Count = 1
-
-
-class ApologyIssued(DossierData, frozen=True, kw_only=True):
-    """E37: the written apology before expiry (L12, D10)."""
-
-    new_due_at: Instant | Unset = UNSET
-    signed_by: str = ""
-    sent_at: Instant | Unset = UNSET
-
-
-class FinancialObligationIssued(DossierData, frozen=True, kw_only=True):
-    """E40: something to pay (portal status 6; L16). Amount in đồng; timing 1, 2 or 4."""
-
-    kind: Literal["fee", "charge", "tax"]
-    amount: Amount
-    timing: Literal[1, 2, 4] = 1
-    payee: str = ""
-
-
-class PaymentConfirmed(DossierData, frozen=True, kw_only=True):
-    """E41: paid. `obligation_id` is E40's action id."""
-
-    obligation_id: Code
-    amount: Amount
-    txn_ref: str = ""
-
-
-class PaymentFailed(DossierData, frozen=True, kw_only=True):
-    """E41: a payment failed."""
-
-    obligation_id: Code
-    reason: str = ""
-
-
-class Refunded(DossierData, frozen=True, kw_only=True):
-    """E41: money given back."""
-
-    obligation_id: Code
-    amount: Amount
 
 
 class WithdrawalRequested(DossierData, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -190,3 +190,15 @@ class LossAccepted(EventData, frozen=True, kw_only=True):
     last_offset: Count
     reason: Text
     approver: Code
+
+
+class ForeignEvent(EventData, frozen=True, kw_only=True):
+    """A stored event of somebody's own `eventsourcing` application; no fold here applies it.
+
+    It travels in a stream of kind system. `state` is base64.
+    """
+
+    originator_id: Code
+    originator_version: Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+    topic: Code
+    state: str

@@ -37,6 +37,8 @@ PORTAL_STATUS: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Business state to the national portal's code (DOMAIN.md 1.4)."""
 
+_WAITING: Final = frozenset({"intake_supplement", "appraisal_supplement", "awaiting_payment"})
+
 LEDGER_ACTOR: Final = "ledger"
 """Actor id (kind system) of what the ledger itself derives."""
 
@@ -59,6 +61,13 @@ def _end(name: str, action: Action) -> Changes:
     }
 
 
+def _wait(state: DossierState, name: str) -> Changes:
+    """Waiting for the applicant; a dossier that has ended waits for nothing."""
+    if state.is_ended:
+        return {}
+    return {**_status(name), "status_before_wait": state.status_before_wait or state.status}
+
+
 def _submitted(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
     return {
         **_status("submitted"),
@@ -79,10 +88,24 @@ def _accepted(state: DossierState, action: Action, data: Mapping[str, Any]) -> C
         "unit": data.get("unit") or action.actor.unit or state.unit,
         "duration_days": data.get("duration_days", 0),
         "calendar": data.get("calendar", ""),
+        "restarts": False,
     }
+    if state.is_ended:
+        changes |= {"ended_at": "", "ended_imported": False, "outcome": ""}
     if data.get("due_at"):
-        changes |= {"due_at": data["due_at"], "due_imported": False}
+        changes |= _given_due(data["due_at"])
     return changes
+
+
+def _given_due(due_at: str) -> Changes:
+    """A due date set by hand: it is counted from nothing."""
+    return {
+        "due_at": due_at,
+        "due_imported": False,
+        "due_unconfirmed_on": (),
+        "clock_from_on": "",
+        "clock_days": 0,
+    }
 
 
 def _refused(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
@@ -90,33 +113,45 @@ def _refused(state: DossierState, action: Action, data: Mapping[str, Any]) -> Ch
 
 
 def _supplement_requested(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
-    stage = data.get("stage", "appraisal")
-    rounds = state.supplement_rounds + 1
+    asked = data.get("round", 1)
     return {
-        **_status(f"{stage}_supplement"),
-        "supplement_rounds": rounds,
-        "open_supplements": (*state.open_supplements, data.get("round", 1)),
+        **_wait(state, f"{data.get('stage', 'appraisal')}_supplement"),
+        "supplement_rounds": state.supplement_rounds + 1,
+        "supplements": (*state.supplements, asked),
+        "open_supplements": (*state.open_supplements, asked),
         "restarts": state.restarts or data.get("clock") == "restart",
-        "status_before_wait": state.status_before_wait or state.status,
     }
 
 
 def _back(state: DossierState) -> Changes:
     """After the last wait: where the dossier stood, or processing once it was accepted."""
+    if state.status not in _WAITING:
+        return {"status_before_wait": ""}
     before = state.status_before_wait or ("processing" if state.accepted_at else "submitted")
     return {**_status(before), "status_before_wait": ""}
+
+
+def _still_open(state: DossierState, data: Mapping[str, Any]) -> tuple[int, ...]:
+    """The open rounds without the one that is answered: the named, else the oldest."""
+    answered = data.get("round")
+    left = list(state.open_supplements)
+    if answered is None:
+        return tuple(left[1:])
+    if answered in left:
+        left.remove(answered)
+    return tuple(left)
 
 
 def _supplement_received(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
     if not data.get("complete", True):
         return {}
-    still_open = state.open_supplements[1:]
+    still_open = _still_open(state, data)
     waits = {} if still_open or state.open_obligations else _back(state)
     return {"open_supplements": still_open, **waits}
 
 
 def _supplement_lapsed(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
-    return {"open_supplements": state.open_supplements[1:]}
+    return {"open_supplements": _still_open(state, data)}
 
 
 def _custody_offered(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
@@ -184,7 +219,7 @@ def _issued(state: DossierState, action: Action, data: Mapping[str, Any]) -> Cha
 
 
 def _returned(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
-    return _status("done")
+    return {} if state.is_ended else _status("done")
 
 
 def _delivered(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
@@ -202,12 +237,10 @@ def _deadline_set(state: DossierState, action: Action, data: Mapping[str, Any]) 
     return {
         "due_at": data.get("due_at", ""),
         "due_imported": False,
-        "due_unconfirmed": bool(data.get("unconfirmed")),
+        "due_unconfirmed_on": tuple(data.get("unconfirmed", ())),
         "calendar": data.get("calendar") or state.calendar,
         "clock_from_on": data.get("counted_from_on", ""),
         "clock_days": data.get("working_days", 0),
-        "paused_on": "",
-        "restarts": False,
     }
 
 
@@ -224,15 +257,13 @@ def _resumed(state: DossierState, action: Action, data: Mapping[str, Any]) -> Ch
     left = list(state.pauses)
     if data.get("cause") in left:
         left.remove(data["cause"])
-    return {"pauses": tuple(left)} | ({} if left else {"paused_since": ""})
+    running = {} if left else {"paused_since": "", "paused_on": "", "restarts": False}
+    return {"pauses": tuple(left), **running}
 
 
 def _extended(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
-    return {
-        "due_at": data.get("new_due_at", state.due_at),
-        "due_imported": False,
-        "extensions": state.extensions + 1,
-    }
+    due_at = data.get("new_due_at")
+    return {"extensions": state.extensions + 1, **(_given_due(due_at) if due_at else {})}
 
 
 def _apology(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
@@ -241,10 +272,9 @@ def _apology(state: DossierState, action: Action, data: Mapping[str, Any]) -> Ch
 
 def _obligation(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
     return {
-        **_status("awaiting_payment"),
+        **_wait(state, "awaiting_payment"),
         "obligations": (*state.obligations, action.id),
         "open_obligations": (*state.open_obligations, action.id),
-        "status_before_wait": state.status_before_wait or state.status,
     }
 
 

@@ -6,29 +6,39 @@ sharpens it. Inside a case the order is by instant in UTC, then by place in the 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
 from typing import Any, Final, Literal
 
 import msgspec
 
 from ledger.core.action import Action, ActionError, Actor, OccurredAt, Source, stream_id
-from ledger.core.canonical import encode_canonical
+from ledger.core.canonical import CanonicalError, encode_canonical
 from ledger.core.ids import uuid7_text
 from ledger.core.times import format_instant
 from ledger.domain.events import EventError, decode_event
 
 IMPORTED_TYPE: Final = "dossier.action_imported.v1"
 
-ATTRIBUTE_CHARACTERS_MAX: Final = 16_384
-"""One attribute of an event: longer text is a document, and documents stay outside the ledger."""
+_id_encoder = msgspec.json.Encoder()
+_OFFSET: Final = re.compile(r"(?:Z|[+-][0-9:]+)\Z")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 Attribute = tuple[str, str, str]
 Precision = Literal["instant", "second", "minute", "day"]
 SealText = Callable[[str, str, str], dict[str, Any]]
 """(stream, field path, text) to a sealed value."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Why a reader kept nothing of an event or case: it is too long to be held, or has no form."""
+
+    field: str
+    reason: str
 
 
 class SourceEvent(msgspec.Struct, frozen=True):
@@ -41,6 +51,7 @@ class SourceEvent(msgspec.Struct, frozen=True):
     attributes: tuple[Attribute, ...]
     line: int
     position: int
+    fault: Fault | None = None
 
 
 class SourceCase(msgspec.Struct, frozen=True):
@@ -50,6 +61,7 @@ class SourceCase(msgspec.Struct, frozen=True):
     attributes: tuple[Attribute, ...]
     events: tuple[SourceEvent, ...]
     line: int
+    fault: Fault | None = None
 
 
 class CaseError(ValueError):
@@ -102,15 +114,18 @@ class ImportRules(msgspec.Struct, frozen=True):
 
 
 class CaseActions(msgspec.Struct, frozen=True):
-    """The actions of a case in order, and how many events stood elsewhere in the file."""
+    """The actions of a case in order, the line of each in its file, how many stood elsewhere."""
 
     stream: str
     actions: tuple[Action, ...]
+    lines: tuple[int, ...]
     disordered: int
 
 
 def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]:
     """The aware moment in a source's text and how precise it is; raises ValueError."""
+    if not text.strip():
+        raise ValueError("the event has no timestamp")
     moment = datetime.fromisoformat(text.strip())
     if moment.tzinfo is None:
         if timezone is None:
@@ -123,7 +138,7 @@ def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]
         precision = "day"
     elif "." in body or "," in body:
         precision = "instant"
-    elif body.count(":", 0, 19) == 1:
+    elif len(re.sub(r"[^0-9]", "", _OFFSET.sub("", body))) <= len("202603020800"):
         precision = "minute"
     return moment, precision
 
@@ -134,21 +149,33 @@ def import_id(source: str, case: str, event: SourceEvent, moment: datetime, twin
     `twin` is the running number among identical events of the case. Mapping and file name do not
     enter, so that a better mapping never imports an event again.
     """
-    content = [source, case, [list(item) for item in event.attributes], twin]
-    digest = sha256(b"pal/import/v1\n" + encode_canonical(content)).digest()
-    return uuid7_text(int(moment.timestamp() * 1000), digest)
+    # An array of text and one integer: the plain encoder writes its canonical bytes.
+    content = _id_encoder.encode((source, case, event.attributes, twin))
+    digest = sha256(b"pal/import/v1\n" + content).digest()
+    return uuid7_text((moment - _EPOCH) // _MILLISECOND, digest)
 
 
-def case_actions(case: SourceCase, rules: ImportRules, seal: SealText | None = None) -> CaseActions:
-    """The actions of a case in order; raises `CaseError` where one of its events is bad.
-
-    `seal` is needed where the mapping names personal attributes.
-    """
+def dossier_stream(case: SourceCase, rules: ImportRules) -> str:
+    """The stream of the case's dossier; raises `CaseError` for a case without name."""
     if not case.name:
         raise CaseError(case.line, "case", "the case has no name")
+    return stream_id("dossier", rules.prefix + case.name)
+
+
+def case_actions(
+    case: SourceCase, rules: ImportRules, seal: SealText | None = None, first_id: str = ""
+) -> CaseActions:
+    """The actions of a case in order; raises `CaseError` where one of its events is bad.
+
+    `seal` is needed where the mapping names personal attributes. `first_id` is the action of the
+    dossier's first entry where it has one: the case's attributes stay with it, even if the source
+    has since learnt of an earlier event.
+    """
+    if case.fault is not None:
+        raise CaseError(case.line, case.fault.field, case.fault.reason)
+    stream = dossier_stream(case, rules)
     if not case.events:
         raise CaseError(case.line, "events", "the case has no events")
-    stream = stream_id("dossier", rules.prefix + case.name)
     timed = []
     for event in case.events:
         _check_event(event)
@@ -156,7 +183,7 @@ def case_actions(case: SourceCase, rules: ImportRules, seal: SealText | None = N
             moment, precision = parse_time(event.time, rules.timezone)
             text = format_instant(moment)
         except (ValueError, OverflowError) as error:
-            raise CaseError(event.line, "time", str(error) or "no time") from error
+            raise CaseError(event.line, "time", str(error)) from error
         timed.append((text, event.position, event, moment, precision))
     ordered = sorted(timed, key=lambda item: item[:2])
     disordered = sum(a[1] != b[1] for a, b in zip(timed, ordered, strict=True))
@@ -165,30 +192,33 @@ def case_actions(case: SourceCase, rules: ImportRules, seal: SealText | None = N
     for text, _, event, moment, precision in ordered:
         twin = twins[event.attributes]
         twins[event.attributes] += 1
+        action_id = import_id(rules.source, case.name, event, moment, twin)
+        first = action_id == first_id if first_id else not actions
         try:
             actions.append(
                 Action(
-                    id=import_id(rules.source, case.name, event, moment, twin),
+                    id=action_id,
                     stream=stream,
                     occurred_at=OccurredAt(text, precision),
                     actor=_actor(event, rules),
                     source=Source(rules.source),
                     ledger=rules.ledger,
-                    **_typed(case, event, rules, stream, seal, first=not actions),
+                    **_typed(case, event, rules, stream, seal, first=first),
                 )
             )
-        except (ActionError, EventError) as error:
-            raise CaseError(event.line, "activity", str(error)) from error
-    return CaseActions(stream, tuple(actions), disordered)
+        except (ActionError, EventError, CanonicalError) as error:
+            raise CaseError(event.line, "data", str(error)) from error
+        except CaseError as error:
+            raise CaseError(event.line, error.field, error.reason) from error
+    lines = tuple(event.line for _, _, event, _, _ in ordered)
+    return CaseActions(stream, tuple(actions), lines, disordered)
 
 
 def _check_event(event: SourceEvent) -> None:
+    if event.fault is not None:
+        raise CaseError(event.line, event.fault.field, event.fault.reason)
     if not event.activity:
         raise CaseError(event.line, "activity", "the event names no activity")
-    for name, _, text in event.attributes:
-        if len(text) > ATTRIBUTE_CHARACTERS_MAX:
-            reason = f"{len(text)} characters, at most {ATTRIBUTE_CHARACTERS_MAX}"
-            raise CaseError(event.line, name, reason)
 
 
 def _actor(event: SourceEvent, rules: ImportRules) -> Actor:
@@ -215,14 +245,15 @@ def _typed(
         imported["case"] = _sealed(case.attributes, rules, stream, "case", seal)
     mapped = rules.mapping.activities.get(event.activity)
     if mapped is None:
+        decode_event(IMPORTED_TYPE, imported)
         return {"type": IMPORTED_TYPE, "data": imported}
     values = {name: text for name, _, text in (*case.attributes, *event.attributes)}
     data = dict(mapped.data)
     for field, name in mapped.fields.items():
         if name not in values:
             continue
-        if name in rules.mapping.personal and seal is not None:
-            data[field] = seal(stream, f"data.{field}", values[name])
+        if name in rules.mapping.personal:
+            data[field] = _seal(seal, stream, f"data.{field}", values[name])
         else:
             data[field] = values[name]
     data["imported"] = imported
@@ -240,12 +271,19 @@ def _sealed(
     """The attributes; personal ones as type `sealed` with the sealed value as canonical text."""
     found = []
     for name, kind, text in attributes:
-        if name in rules.mapping.personal and seal is not None:
-            box = seal(stream, f"data.{path}.{name}", text)
+        if name in rules.mapping.personal:
+            box = _seal(seal, stream, f"data.{path}.{name}", text)
             found.append([name, "sealed", encode_canonical(box).decode()])
         else:
             found.append([name, kind, text])
     return found
+
+
+def _seal(seal: SealText | None, stream: str, path: str, text: str) -> dict[str, Any]:
+    """Personal text is sealed or the case refused: it never goes on in clear."""
+    if seal is None:
+        raise CaseError(0, path, "personal, and there is no key to seal it with")
+    return seal(stream, path, text)
 
 
 def convert_mapping(value: Mapping[str, Any]) -> ImportMapping:

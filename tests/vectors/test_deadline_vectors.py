@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
+from ledger.domain import calendar_vn
 from ledger.domain.calendars import VN
 from ledger.domain.deadlines import (
     LOCAL,
@@ -21,6 +23,7 @@ from ledger.domain.deadlines import (
 )
 
 VECTORS = json.loads((Path(__file__).parent / "deadline_vectors.json").read_text())
+DATA = Path(os.environ.get("PAL_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
 
 
 def test_every_due_date() -> None:
@@ -56,3 +59,16 @@ def test_an_unconfirmed_day_is_named_and_a_year_outside_is_refused() -> None:
 
 def test_due_is_the_end_of_the_local_day() -> None:
     assert due_after(date(2026, 3, 2), 1, VN).at == "2026-03-03T17:00:00.000000Z"
+
+
+@pytest.mark.skipif(
+    not (DATA / "vn_calendar.json").is_file(), reason="vn_calendar.json is not there: PAL_TEST_DATA"
+)
+def test_our_calendar_is_the_one_it_was_made_from() -> None:
+    """D1: the days of VN-2026.1; the two points to confirm are marked, not decided."""
+    source = json.loads((DATA / "vn_calendar.json").read_text())
+    assert sorted(source["holidays"]) == list(calendar_vn.HOLIDAYS)
+    assert sorted(source["makeup_working_days"]) == list(calendar_vn.MAKEUP_WORKING_DAYS)
+    assert min(source["holidays"])[:4] == str(VN.first_year)
+    assert max(source["holidays"])[:4] == str(VN.last_year)
+    assert {"2026-01-02", "2026-01-10", "2026-11-24"} <= set(calendar_vn.UNCONFIRMED_DAYS)

@@ -1,0 +1,59 @@
+"""`evolve` is total and pure; what `decide` derives is always valid and never impossible."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given, settings
+
+from ledger.core.action import Action
+from ledger.domain.calendars import DEFAULT_RULES
+from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, decide, evolve
+from ledger.domain.events import decode_event
+from ledger.domain.evolution import PORTAL_STATUS
+from ledger.domain.phrases import sentence
+from tests.properties.domain.event_data import actions, histories
+from tests.unit.domain.actions import record
+
+
+@settings(deadline=None)
+@given(histories)
+def test_any_registered_event_in_any_state_is_folded(history: list[Action]) -> None:
+    """Even one that `decide` would refuse: what is recorded is folded, never skipped."""
+    state = EMPTY_DOSSIER
+    for version, action in enumerate(history, 1):
+        decode_event(action.type, action.data)
+        before = msgspec.json.encode(action)
+        after = evolve(state, action, version)
+        assert after == evolve(state, action, version)
+        assert msgspec.json.encode(action) == before
+        assert after.version == version
+        assert after.portal_status == PORTAL_STATUS[after.status]
+        assert set(after.open_obligations) <= set(after.obligations)
+        assert bool(after.pauses) == bool(after.paused_since) == bool(after.paused_on)
+        state = after
+    stored = msgspec.json.encode(state)
+    assert msgspec.json.decode(stored, type=DossierState) == state
+
+
+@settings(deadline=None)
+@given(histories)
+def test_what_decide_lets_through_derives_valid_events_only(history: list[Action]) -> None:
+    state = EMPTY_DOSSIER
+    for action in history:
+        decision = decide(state, action, DEFAULT_RULES)
+        assert decision == decide(state, action, DEFAULT_RULES)
+        if isinstance(decision, Impossible):
+            assert decision.code
+            assert decision.message
+            continue
+        ended = state.is_ended
+        state = record(state, action)
+        if ended and action.type == "dossier.payment_confirmed.v1":
+            assert not decision.derived
+
+
+@settings(deadline=None)
+@given(actions())
+def test_every_action_has_its_sentences(action: Action) -> None:
+    assert sentence(action, "en") != ""
+    assert sentence(action, "vi") != ""
