@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ledger.adapters.source_files import FILE_BYTES_MAX, FileRefusedError, open_source
-from ledger.domain.importing import Attribute, Columns, SourceCase, SourceEvent
+import msgspec
+
+from ledger.adapters.source_files import (
+    FileRefusedError,
+    Together,
+    fault_of,
+    read_lines,
+    weight_of,
+)
+from ledger.domain.import_limits import CASE_CHARACTERS_MAX, TOKEN_BYTES_MAX
+from ledger.domain.importing import Attribute, Columns, Fault, SourceCase, SourceEvent
 
 if TYPE_CHECKING:
     from _csv import Reader as _CsvReader
@@ -36,35 +43,131 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
 CASE_PREFIXES: Final = ("case:", "case_")
 """Columns with these prefixes describe the whole case."""
 
-FIELD_BYTES_MAX: Final = 16 * 2**20
-"""One field: beyond this the csv module refuses the file."""
+
+class LogSummary(msgspec.Struct, frozen=True):
+    """What reading a whole file showed: its header, the column of each role, rows of each case."""
+
+    header: tuple[str, ...]
+    roles: dict[str, int]
+    rows: dict[str, int]
+    events: int
+
+    def clear_names(self) -> frozenset[str]:
+        """Columns that the envelope repeats in clear: sealing them would hide nothing."""
+        return frozenset(self.header[place] for place in self.roles.values())
 
 
-def read_cases(path: Path, columns: Columns) -> list[SourceCase]:
-    """All cases in order of their first row; raises `FileRefusedError` for the file as a whole."""
-    csv.field_size_limit(FIELD_BYTES_MAX)
+class _Open:
+    """A case whose last row has not come yet."""
+
+    def __init__(self, own: tuple[Attribute, ...], line: int) -> None:
+        self.own = own
+        self.known = frozenset(own)
+        self.line = line
+        self.events: list[SourceEvent] = []
+        self.rows = 0
+        self.weight = 0
+        self.fault: Fault | None = fault_of(own)
+
+    def add(self, event: SourceEvent) -> None:
+        self.rows += 1
+        self.weight += weight_of(event.attributes)
+        if self.weight > CASE_CHARACTERS_MAX:
+            reason = f"more than {CASE_CHARACTERS_MAX} characters in one case"
+            self.fault, self.events = Fault("events", reason), []
+        else:
+            self.events.append(event)
+
+
+def summarise(path: Path, columns: Columns) -> LogSummary:
+    """Read the whole file first, so that a bad one is refused before anything is recorded."""
+    rows = _rows(path)
+    _, first = next(rows, (1, []))
+    header = tuple(first)
+    roles = _find_columns(path, header, columns)
+    together = Together(path)
+    events = 0
+    for line, row in rows:
+        if len(row) != len(header):
+            raise FileRefusedError(path, line, f"{len(row)} fields, the header has {len(header)}")
+        together.add(row[roles["case"]], sum(map(len, row)), line)
+        events += 1
+    return LogSummary(header, roles, together.rows, events)
+
+
+def read_cases(path: Path, overview: LogSummary) -> Iterator[SourceCase]:
+    """The cases, each as soon as its last row was read; `overview` is that of the same file."""
+    places, others, roles = _places(overview)
+    header = overview.header
+    cases: dict[str, _Open] = {}
+    rows = _rows(path)
+    next(rows, None)
+    for position, (line, row) in enumerate(rows):
+        if len(row) != len(header):
+            raise FileRefusedError(path, line, "the file changed while it was read")
+        name = row[roles["case"]]
+        own = _attributes(header, row, places)
+        case = cases.get(name)
+        if case is None:
+            case = cases[name] = _Open(own, line)
+        attributes = _attributes(header, row, others)
+        if own != case.own:
+            # What changes from row to row is no property of the case: it stays with its event.
+            attributes += tuple(item for item in own if item not in case.known)
+        fault = fault_of(attributes)
+        case.add(
+            SourceEvent(
+                activity=row[roles["activity"]],
+                resource=row[roles["resource"]] if "resource" in roles else "",
+                time=row[roles["time"]],
+                lifecycle=row[roles["lifecycle"]] if "lifecycle" in roles else "",
+                attributes=() if fault else attributes,
+                line=line,
+                position=position,
+                fault=fault,
+            )
+        )
+        if case.rows == overview.rows.get(name):
+            del cases[name]
+            yield SourceCase(name, case.own, tuple(case.events), case.line, case.fault)
+    if cases:
+        raise FileRefusedError(path, 0, "the file changed while it was read")
+
+
+def _places(overview: LogSummary) -> tuple[list[int], list[int], dict[str, int]]:
+    """Columns of the case, columns of the event, and the column of each role."""
+    roles = set(overview.roles.values())
+    everything = range(len(overview.header))
+    case = [
+        place
+        for place in everything
+        if place not in roles and overview.header[place].lower().startswith(CASE_PREFIXES)
+    ]
+    event = [p for p in everything if p not in case and p != overview.roles["case"]]
+    return case, event, overview.roles
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, fields) of the header and of each row that is not empty."""
+    csv.field_size_limit(TOKEN_BYTES_MAX)
+    rows: _CsvReader = csv.reader(_decoded(path), strict=True)
     try:
-        with open_source(path) as raw:
-            data = raw.read(FILE_BYTES_MAX + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FileRefusedError(path, 0, f"cannot be read: {error}") from error
-    if len(data) > FILE_BYTES_MAX:
-        raise FileRefusedError(path, 0, f"more than {FILE_BYTES_MAX} bytes")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FileRefusedError(path, line, "not UTF-8", "save the file as UTF-8") from error
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(rows, [])
-        found = _find_columns(path, header, columns)
-        return _group(path, rows, header, found)
+        for row in rows:
+            if row:
+                yield rows.line_num, row
     except csv.Error as error:
         raise FileRefusedError(path, rows.line_num, str(error)) from error
 
 
-def _find_columns(path: Path, header: list[str], columns: Columns) -> dict[str, int]:
+def _decoded(path: Path) -> Iterator[str]:
+    for number, line in read_lines(path, TOKEN_BYTES_MAX):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise FileRefusedError(path, number, "not UTF-8", "save the file as UTF-8") from error
+
+
+def _find_columns(path: Path, header: tuple[str, ...], columns: Columns) -> dict[str, int]:
     lowered = [name.strip().lower() for name in header]
     found: dict[str, int] = {}
     for role, usual in USUAL_NAMES.items():
@@ -82,47 +185,13 @@ def _find_columns(path: Path, header: list[str], columns: Columns) -> dict[str, 
             raise FileRefusedError(
                 path,
                 1,
-                f"no column for {role} among {', '.join(header[:12])}",
+                f"no column for {role} among {', '.join(header[:12])[:400]}",
                 f'name it in a mapping: [columns] {role} = "…"',
             )
     return found
 
 
-def _group(
-    path: Path, rows: _CsvReader, header: list[str], found: dict[str, int]
-) -> list[SourceCase]:
-    case_columns = {
-        place
-        for place, name in enumerate(header)
-        if name.lower().startswith(CASE_PREFIXES) and place not in found.values()
-    }
-    cases: dict[str, tuple[tuple[Attribute, ...], list[SourceEvent], int]] = {}
-    for position, row in enumerate(rows):
-        if not row:
-            continue
-        line = rows.line_num
-        if len(row) != len(header):
-            reason = f"{len(row)} fields, the header has {len(header)}"
-            raise FileRefusedError(path, line, reason)
-        name = row[found["case"]]
-        if name not in cases:
-            cases[name] = (_attributes(header, row, case_columns), [], line)
-        others = set(range(len(header))) - case_columns - {found["case"]}
-        cases[name][1].append(
-            SourceEvent(
-                activity=row[found["activity"]],
-                resource=row[found["resource"]] if "resource" in found else "",
-                time=row[found["time"]],
-                lifecycle=row[found["lifecycle"]] if "lifecycle" in found else "",
-                attributes=_attributes(header, row, others),
-                line=line,
-                position=position,
-            )
-        )
-    return [
-        SourceCase(name, own, tuple(events), line) for name, (own, events, line) in cases.items()
-    ]
-
-
-def _attributes(header: list[str], row: list[str], places: set[int]) -> tuple[Attribute, ...]:
-    return tuple((header[place], "string", row[place]) for place in sorted(places) if row[place])
+def _attributes(
+    header: tuple[str, ...], row: list[str], places: list[int]
+) -> tuple[Attribute, ...]:
+    return tuple((header[place], "string", row[place]) for place in places if row[place])

@@ -7,48 +7,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from ledger.adapters.source_files import FileRefusedError, open_source
+from ledger.adapters.source_files import FileRefusedError, Together, read_lines
 from ledger.core.canonical import CanonicalError, encode_canonical
-from ledger.entry.entry import ENTRY_BYTES_MAX, Signature
-
-LINE_BYTES_MAX: Final = 8 * ENTRY_BYTES_MAX
-"""No action that fits an entry needs a longer line, however it is written."""
+from ledger.domain.import_limits import LINE_BYTES_MAX
+from ledger.entry.entry import Signature
 
 
 class ActionLine(msgspec.Struct, frozen=True):
-    """One action of the file: canonical bytes, the stream it names, its signatures if any."""
+    """One action of the file: canonical bytes, the stream it names, its signatures.
+
+    `sigs` is None for an action that came unsigned; signatures that are there but empty are not
+    the same: somebody took them off.
+    """
 
     line: int
     stream: str
     data: bytes
-    sigs: tuple[Signature, ...]
+    sigs: tuple[Signature, ...] | None
+
+
+def count_streams(path: Path) -> dict[str, int]:
+    """Actions per stream, after reading the whole file; raises `FileRefusedError`."""
+    together = Together(path)
+    for action in read_actions(path):
+        together.add(action.stream, len(action.data), action.line)
+    return together.rows
 
 
 def read_actions(path: Path) -> Iterator[ActionLine]:
     """The actions in order; raises `FileRefusedError` at the first line that is no object."""
-    with open_source(path) as file:
-        number = 0
-        while line := file.readline(LINE_BYTES_MAX + 1):
-            number += 1
-            if len(line) > LINE_BYTES_MAX:
-                raise FileRefusedError(path, number, f"longer than {LINE_BYTES_MAX} bytes")
-            if line.strip():
-                yield _decode(path, number, line)
+    for number, line in read_lines(path, LINE_BYTES_MAX):
+        if line.strip():
+            yield _decode(path, number, line)
 
 
 def _decode(path: Path, number: int, line: bytes) -> ActionLine:
     try:
         value: Any = msgspec.json.decode(line)
-        sigs: tuple[Signature, ...] = ()
+        sigs: tuple[Signature, ...] | None = None
         if isinstance(value, dict) and "action" in value:
-            sigs = msgspec.convert(value.get("sigs", ()), tuple[Signature, ...])
+            if not value.keys() <= {"action", "sigs"}:
+                raise FileRefusedError(path, number, "beside `action` only `sigs` may stand")
+            if "sigs" in value:
+                sigs = msgspec.convert(value["sigs"], tuple[Signature, ...])
             value = value["action"]
         if not isinstance(value, dict):
             raise FileRefusedError(path, number, "a line must be a JSON object")
         return ActionLine(number, str(value.get("stream", "")), encode_canonical(value), sigs)
     except (msgspec.MsgspecError, UnicodeDecodeError, CanonicalError) as error:
-        raise FileRefusedError(path, number, str(error)) from error
+        raise FileRefusedError(path, number, f"no action in JSON: {error}") from error

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from ledger.app.submission import RefusedError
-
-FILE_BYTES_MAX: Final = 8 * 2**30
-"""Uncompressed bytes of one file: a compressed bomb ends here."""
+from ledger.domain.import_limits import (
+    APART_CHARACTERS_MAX,
+    ATTRIBUTE_CHARACTERS_MAX,
+    ATTRIBUTE_OVERHEAD,
+    EVENT_CHARACTERS_MAX,
+    FILE_BYTES_MAX,
+)
+from ledger.domain.importing import Attribute, Fault
 
 CHUNK_BYTES: Final = 256 * 1024
 """Bytes read at a time."""
 
 
 class FileRefusedError(RefusedError):
-    """The file as a whole cannot be imported; nothing of it was recorded."""
+    """The file as a whole cannot be imported; where it never changes, nothing was recorded."""
 
     def __init__(self, path: Path, line: int, reason: str, next_step: str = "") -> None:
         super().__init__(
@@ -27,14 +35,81 @@ class FileRefusedError(RefusedError):
         self.line = line
 
 
-def open_source(path: Path) -> BinaryIO:
-    """The bytes of a file, decompressed where its name ends in .gz; raises `FileRefusedError`."""
+@contextmanager
+def open_source(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, decompressed where its name ends in .gz.
+
+    What goes wrong while it is open, a cut or false gzip stream included, is a `FileRefusedError`.
+    """
     try:
-        if path.suffix == ".gz":
-            return cast("BinaryIO", gzip.open(path, "rb"))
-        return path.open("rb")
+        if path.suffix.lower() == ".gz":
+            with gzip.open(path, "rb") as file:
+                yield cast("BinaryIO", file)
+        else:
+            with path.open("rb") as plain:
+                yield plain
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FileRefusedError(path, 0, f"cannot be decompressed: {error}") from error
     except OSError as error:
-        raise FileRefusedError(path, 0, str(error.strerror or error)) from error
+        raise FileRefusedError(path, 0, f"cannot be read: {error.strerror or error}") from error
+
+
+def read_lines(path: Path, line_bytes_max: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers from 1; raises `FileRefusedError`."""
+    total = number = 0
+    with open_source(path) as file:
+        while line := file.readline(line_bytes_max + 1):
+            number += 1
+            total += len(line)
+            if len(line) > line_bytes_max:
+                raise FileRefusedError(path, number, f"longer than {line_bytes_max} bytes")
+            if total > FILE_BYTES_MAX:
+                raise FileRefusedError(path, number, f"more than {FILE_BYTES_MAX} bytes")
+            yield number, line
+
+
+def weight_of(attributes: Iterable[Attribute]) -> int:
+    """What attributes count towards the limits of a case: characters, and some for each."""
+    return sum(len(name) + len(text) + ATTRIBUTE_OVERHEAD for name, _, text in attributes)
+
+
+def fault_of(attributes: Iterable[Attribute]) -> Fault | None:
+    """What makes the attributes of one event, or of a case, too long for an entry."""
+    total = 0
+    for name, _, text in attributes:
+        longest = max(len(name), len(text))
+        if longest > ATTRIBUTE_CHARACTERS_MAX:
+            return Fault(name[:80], f"{longest} characters, at most {ATTRIBUTE_CHARACTERS_MAX}")
+        total += len(name) + len(text)
+    if total > EVENT_CHARACTERS_MAX:
+        return Fault("attributes", f"{total} characters together, at most {EVENT_CHARACTERS_MAX}")
+    return None
+
+
+class Together:
+    """Counts the rows of each name, and what of them must wait in memory for its last row."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = ""
+        self._weights: dict[str, int] = {}
+        self._apart: set[str] = set()
+        self._waiting = 0
+        self.rows: dict[str, int] = {}
+
+    def add(self, name: str, weight: int, line: int) -> None:
+        """Count a row; raises `FileRefusedError` where too much would have to wait."""
+        if name in self.rows and name != self._last and name not in self._apart:
+            self._apart.add(name)
+            self._waiting += self._weights[name]
+        self.rows[name] = self.rows.get(name, 0) + 1
+        self._weights[name] = self._weights.get(name, 0) + weight
+        if name in self._apart:
+            self._waiting += weight
+            if self._waiting > APART_CHARACTERS_MAX:
+                reason = f"rows that belong together lie apart ({APART_CHARACTERS_MAX} characters)"
+                raise FileRefusedError(self._path, line, reason, "sort the file by case or stream")
+        self._last = name
 
 
 def stem(path: Path) -> str:

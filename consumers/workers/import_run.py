@@ -1,0 +1,207 @@
+"""One run of an import: what is queued, signed, recorded and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ledger.adapters.keys import KeyStore
+from ledger.app.limits import SUBMISSION_ACTIONS_MAX
+from ledger.app.ports import EntryLog
+from ledger.app.submission import Recorded, Refused, SignedAction, Submission
+from ledger.core.action import Action, plain_id
+from ledger.core.canonical import encode_canonical
+from ledger.core.times import format_instant
+from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
+from ledger.entry.entry import ENTRY_BYTES_MAX, FORMAT_VERSION, Seal, Signature, decode_entry
+from ledger.entry.signatures import SigningKey
+
+WINDOW_ACTIONS: Final = 4 * SUBMISSION_ACTIONS_MAX
+"""Actions sent to the writer together: enough to keep it busy, few enough to bound memory."""
+
+WINDOW_BYTES: Final = 16 * 2**20
+"""The same for their bytes."""
+
+_SEAL_AMPLE: Final = 8 * 1024
+"""More than a seal with one signature takes beside its stream: most actions need no reckoning."""
+
+_PATH_MAX: Final = SUBMISSION_ACTIONS_MAX.bit_length()
+_COUNT_MAX: Final = 2**53 - 1
+
+Progress = Callable[[int, int], None]
+"""(events done, events in the file)."""
+
+
+class ImportProblem(msgspec.Struct, frozen=True):
+    """Why a case was refused: where, which field, and the reason."""
+
+    file: str
+    line: int
+    case: str
+    field: str
+    reason: str
+
+
+class ImportSummary(msgspec.Struct, frozen=True):
+    """What an import did: `recorded` entries are new, `known` were there before."""
+
+    source: str
+    cases: int
+    events: int
+    recorded: int
+    known: int
+    disordered: int
+    refused_cases: int
+    problems: tuple[ImportProblem, ...]
+    sealed_attributes: tuple[str, ...]
+
+
+class ImportRun:
+    """One run over one file."""
+
+    def __init__(
+        self,
+        path: Path,
+        log: EntryLog,
+        *,
+        key: SigningKey,
+        keys: KeyStore,
+        now: Callable[[], datetime],
+        progress: Progress,
+    ) -> None:
+        self.path = path
+        self.log = log
+        self.key = key
+        self.keys = keys
+        self.now = now
+        self.progress = progress
+        self.ledger = log.origin.rpartition("/")[0]
+        self.total = 0
+        self.done = 0
+        self.cases = 0
+        self.recorded = 0
+        self.known = 0
+        self.disordered = 0
+        self.refused = 0
+        self.problems: list[ImportProblem] = []
+        self._window: list[SignedAction] = []
+        self._pending: dict[str, bytes] = {}
+        self._bytes = 0
+
+    def problem(self, line: int, case: str, field: str, reason: str) -> None:
+        """Note that a case is refused."""
+        self.problems.append(ImportProblem(self.path.name, line, case, field, reason))
+
+    def advance(self, events: int) -> None:
+        """Report that so many events of the file are done with."""
+        self.done += events
+        self.progress(self.done, self.total)
+
+    def known_digest(self, action_id: str) -> bytes | None:
+        """SHA-256 of the action that is recorded or queued under an id."""
+        pending = self._pending.get(action_id)
+        if pending is not None:
+            return pending
+        place = self.log.place_of(action_id)
+        return None if place is None else place.digest
+
+    def fits(self, action: Action, body: bytes, sigs: Sequence[Signature] = ()) -> bool:
+        """Whether an entry can hold the action, wherever in the log it comes to stand."""
+        if not sigs and len(body) + 2 * len(action.stream) + _SEAL_AMPLE <= ENTRY_BYTES_MAX:
+            return True
+        seal = Seal(
+            index=_COUNT_MAX,
+            origin=self.log.origin,
+            prev="0" * 64,
+            recorded_at=format_instant(self.now()),
+            sigs=(),
+            stream=action.stream,
+            stream_prev="0" * 64,
+            type=action.type,
+            v=FORMAT_VERSION,
+            version=_COUNT_MAX,
+        )
+        own = 150 + len(self.key.id) + 47 * _PATH_MAX
+        given = sum(150 + len(s.key) + 47 * len(s.path) for s in sigs)
+        return len(encode_canonical(seal)) + (given or own) + 1 + len(body) <= ENTRY_BYTES_MAX
+
+    def queue(self, actions: Sequence[SignedAction]) -> None:
+        """Queue the actions of one stream; those without signature are signed when they go."""
+        self._window += actions
+        for action in actions:
+            self._pending[action.id] = sha256(action.data).digest()
+            self._bytes += len(action.data)
+        if len(self._window) >= WINDOW_ACTIONS or self._bytes >= WINDOW_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Record what is queued: a submission, and one signature, for each thousand actions."""
+        window, self._window, self._bytes = self._window, [], 0
+        parts = [
+            window[start : start + SUBMISSION_ACTIONS_MAX]
+            for start in range(0, len(window), SUBMISSION_ACTIONS_MAX)
+        ]
+        if parts:
+            answers = self.log.submit([self._sign(part) for part in parts])
+            for part, answer in zip(parts, answers, strict=True):
+                self._settle(part, answer)
+        self._pending = {}
+
+    def _sign(self, actions: Sequence[SignedAction]) -> Submission:
+        unsigned = [action for action in actions if not action.sigs]
+        sigs = iter(self.key.sign([action.data for action in unsigned]) if unsigned else ())
+        return Submission(
+            tuple(
+                action if action.sigs else msgspec.structs.replace(action, sigs=next(sigs))
+                for action in actions
+            )
+        )
+
+    def _settle(self, actions: list[SignedAction], answer: Recorded | Refused) -> None:
+        """Count; where another writer came first, leave out the streams concerned and go on."""
+        while isinstance(answer, Refused):
+            bad = {action.stream for action in actions if self._is_taken(action)}
+            bad |= {action.stream for action in actions if action.id == answer.action_id}
+            if not bad:  # a refusal that names no action of ours: nothing of it was recorded
+                bad = {action.stream for action in actions}
+            for stream in sorted(bad):
+                reason = f"{answer.code}: {answer.message}"
+                self.refused += 1
+                self.problem(0, plain_id(stream), "action", reason)
+            actions = [action for action in actions if action.stream not in bad]
+            if not actions:
+                return
+            (answer,) = self.log.submit([self._sign(actions)])
+        self.recorded += answer.new
+        self.known += len(answer.places) - answer.new
+
+    def _is_taken(self, action: SignedAction) -> bool:
+        place = self.log.place_of(action.id)
+        return place is not None and place.digest != sha256(action.data).digest()
+
+    def recorded_state(self, stream: str) -> DossierState:
+        """The dossier as its recorded entries make it."""
+        state = EMPTY_DOSSIER
+        for data in self.log.stream_entries(stream):
+            entry = decode_entry(data)
+            state = evolve(state, msgspec.convert(entry.action, Action), entry.seal.version)
+        return state
+
+    def summary(self, source: str, sealed: tuple[str, ...]) -> ImportSummary:
+        """The result of the run."""
+        return ImportSummary(
+            source,
+            self.cases,
+            self.total,
+            self.recorded,
+            self.known,
+            self.disordered,
+            self.refused,
+            tuple(self.problems),
+            sealed,
+        )
