@@ -1,27 +1,35 @@
 """Custody of one dossier: who held it, when it lay between two, when nobody can be named (T1).
 
 Two-sided: held from acceptance (E12) to the next offer (E11); from offer to answer in transit to
-the receiving unit; rejected (E13) goes back to the giver. Before any offer custody is inferred
-from who acts, and marked so: a holding interval runs from the first to the last entry of a run
-of one officer, and the time between runs is unattributed. All intervals together are the
-dossier's lifetime.
+the receiving unit, nobody's personally; rejected (E13) goes back to the giver. Before any offer
+custody is inferred from who acts, and marked so: a holding interval runs from the first to the last
+entry of a run of one officer, and the time between runs is unattributed. A foreign log that knows
+offers but no answers falls back to that: the next officer who acts is taken for the holder.
+What the ledger derived itself ends nothing and begins nothing. All intervals together are the
+dossier's lifetime, from its first to its last entry that the ledger did not derive.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from ledger.core.action import Action
+from projections.folds.officer import acting_officer
 
 Kind = Literal["held", "in_transit", "unattributed"]
+
+_OFFERED: Final = "dossier.custody_offered.v1"
+_ACCEPTED: Final = "dossier.custody_accepted.v1"
+_REJECTED: Final = "dossier.custody_rejected.v1"
 
 
 class Interval(msgspec.Struct, frozen=True):
     """A stretch of a dossier's life. `number` counts from 1; instants as UTC text.
 
-    `officer` is "" where nobody holds it personally; `to_version` is the last entry inside.
+    `officer` is "" where nobody holds it personally. `from_version` and `to_version` are the first
+    and the last entry that show it; those of an unattributed gap are the entries on both sides.
     """
 
     number: int
@@ -35,13 +43,17 @@ class Interval(msgspec.Struct, frozen=True):
     to_version: int
 
 
-class Custody(msgspec.Struct, frozen=True):
-    """The fold's state: the newest interval, and who gave where it lies in transit."""
+class Custody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fold's state: the newest interval, and who gave where it lies in transit.
+
+    `unanswered` says that the offer came from a foreign log, which may never show an answer.
+    """
 
     current: Interval | None = None
     two_sided: bool = False
     giver: str = ""
     giver_unit: str = ""
+    unanswered: bool = False
 
 
 EMPTY_CUSTODY = Custody()
@@ -52,69 +64,85 @@ def fold_custody(
 ) -> tuple[Custody, tuple[Interval, ...]]:
     """The custody after an entry, and the intervals that are new or changed.
 
-    `derived` says that the ledger itself made the entry: it ends nothing and begins nothing.
+    `derived` says that the ledger itself made the entry.
     """
+    if derived:
+        return custody, ()
     current = custody.current
     at = action.occurred_at.at
     if current is not None and at < current.to_at:
         at = current.to_at  # a late record does not make the lifetime run backwards
-    if action.type == "dossier.custody_offered.v1":
+    if action.type == _OFFERED:
         return _offered(custody, action, at, version)
-    if action.type == "dossier.custody_accepted.v1":
+    if action.type == _ACCEPTED:
         unit = action.actor.unit or (current.unit if current else "")
-        return _next(custody, "held", action.actor.id, unit, at, version, two_sided=True)
-    if action.type == "dossier.custody_rejected.v1" and custody.giver:
-        return _next(
-            custody, "held", custody.giver, custody.giver_unit, at, version, two_sided=True
-        )
-    if custody.two_sided or derived:
+        return _next(custody, acting_officer(action), unit, at, version)
+    if action.type == _REJECTED and current is not None and current.kind == "in_transit":
+        return _next(custody, custody.giver, custody.giver_unit, at, version)
+    return _worked(custody, action, at, version)
+
+
+def _worked(
+    custody: Custody, action: Action, at: str, version: int
+) -> tuple[Custody, tuple[Interval, ...]]:
+    """An entry that is no step of a hand-over."""
+    officer, unit = acting_officer(action), action.actor.unit
+    if custody.unanswered and officer:
+        begun, changed = _next(custody, officer, unit, at, version, inferred=True)
+        return msgspec.structs.replace(begun, two_sided=False), changed
+    if custody.two_sided:
         return _extended(custody, at, version)
-    officer = action.actor.id if action.actor.kind == "officer" else ""
-    return _inferred(custody, officer, action.actor.unit, at, version)
+    return _inferred(custody, officer, unit, at, version)
 
 
 def _offered(
     custody: Custody, action: Action, at: str, version: int
 ) -> tuple[Custody, tuple[Interval, ...]]:
-    giver, unit = action.actor.id, action.actor.unit
+    giver, unit = acting_officer(action), action.actor.unit
     changed: tuple[Interval, ...] = ()
     if not custody.two_sided:
         # Offering shows that it was the giver's until now.
         custody, changed = _inferred(custody, giver, unit, at, version)
     to_unit = str(action.data.get("to_unit", ""))
-    after, more = _next(custody, "in_transit", "", to_unit, at, version, two_sided=True)
-    after = msgspec.structs.replace(after, giver=giver, giver_unit=unit)
+    after, more = _next(custody, "", to_unit, at, version, kind="in_transit")
+    after = msgspec.structs.replace(
+        after, giver=giver, giver_unit=unit, unanswered="imported" in action.data
+    )
     return after, (*changed, *more)
 
 
 def _next(
-    custody: Custody, kind: Kind, officer: str, unit: str, at: str, version: int, *, two_sided: bool
+    custody: Custody,
+    officer: str,
+    unit: str,
+    at: str,
+    version: int,
+    *,
+    kind: Kind | None = None,
+    inferred: bool = False,
 ) -> tuple[Custody, tuple[Interval, ...]]:
-    """End the current interval at `at` and begin another there."""
+    """End the current interval at `at` and begin another there; two-sided from here on."""
+    kind = kind or ("held" if officer else "unattributed")
     current = custody.current
     changed: tuple[Interval, ...] = ()
     number = 1
     if current is not None:
-        ended = msgspec.structs.replace(current, to_at=at)
-        changed, number = (ended,), current.number + 1
-    begun = Interval(number, kind, officer, unit, not two_sided, at, at, version, version)
-    return Custody(begun, custody.two_sided or two_sided), (*changed, begun)
+        changed, number = (msgspec.structs.replace(current, to_at=at),), current.number + 1
+    begun = Interval(number, kind, officer, unit, inferred, at, at, version, version)
+    return Custody(begun, two_sided=True), (*changed, begun)
 
 
 def _extended(custody: Custody, at: str, version: int) -> tuple[Custody, tuple[Interval, ...]]:
-    current = custody.current
-    if current is None:
+    if custody.current is None:
         return custody, ()
-    if not custody.two_sided and current.kind == "held":
-        # Inferred: the holder's run ends with the holder's own last entry.
-        return custody, ()
-    longer = msgspec.structs.replace(current, to_at=at, to_version=version)
+    longer = msgspec.structs.replace(custody.current, to_at=at, to_version=version)
     return msgspec.structs.replace(custody, current=longer), (longer,)
 
 
 def _inferred(
     custody: Custody, officer: str, unit: str, at: str, version: int
 ) -> tuple[Custody, tuple[Interval, ...]]:
+    """One step of one-sided custody, from who acts."""
     current = custody.current
     kind: Kind = "held" if officer else "unattributed"
     if current is None:
@@ -123,13 +151,16 @@ def _inferred(
     if current.kind == kind and current.officer == officer:
         longer = msgspec.structs.replace(current, to_at=at, to_version=version)
         return Custody(longer), (longer,)
+    number = current.number + 1
     if current.kind == "unattributed":
         # The gap is already open: it ends here.
-        return _next(custody, kind, officer, unit, at, version, two_sided=False)
+        ended = msgspec.structs.replace(current, to_at=at, to_version=version)
+        begun = Interval(number, kind, officer, unit, True, at, at, version, version)
+        return Custody(begun), (ended, begun)
     changed: tuple[Interval, ...] = ()
-    number = current.number + 1
     if at > current.to_at or not officer:
-        gap = Interval(number, "unattributed", "", "", True, current.to_at, at, version, version)
+        last = current.to_version
+        gap = Interval(number, "unattributed", "", "", True, current.to_at, at, last, version)
         changed, number = (gap,), number + 1
         if not officer:
             return Custody(gap), changed

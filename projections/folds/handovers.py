@@ -2,7 +2,9 @@
 
 A hand-over is two consecutive entries with different officers, compared byte for byte. A-B-A:
 runs of one officer collapsed, then every o[i] = o[i+2], overlapping. An entry without an officer
-breaks the succession and is in no pair; what the ledger itself derived is passed over.
+(an applicant, a foreign system) breaks the succession and is in no pair. What the ledger itself
+derived (a due date set, a clock paused) is passed over: it stands between two officers only because
+the ledger wrote it there, and says nothing about who had the dossier.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from ledger.core.action import Action
+from projections.folds.officer import acting_officer
 
 
 class Handover(msgspec.Struct, frozen=True):
@@ -42,9 +45,9 @@ def fold_succession(
     state: Succession, action: Action, version: int
 ) -> tuple[Succession, Handover | None, Return | None]:
     """The succession after an entry that the ledger did not derive itself."""
-    if action.actor.kind != "officer":
+    officer = acting_officer(action)
+    if not officer:
         return EMPTY_SUCCESSION, None, None
-    officer = action.actor.id
     if officer == state.last:
         return state, None, None
     after = Succession(officer, state.last)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from projections.store.sqlite import ReadStore
+
 Axis = Literal["recorded", "occurred", "index"]
 
 
@@ -23,6 +25,16 @@ class AsOf(msgspec.Struct, frozen=True):
             return "idx <= ?", (self.index,)
         column = "recorded_at" if self.axis == "recorded" else "occurred_at"
         return f"{column} <= ?", (self.at,)
+
+    def moment(self, store: ReadStore) -> str:
+        """The instant that is meant; for an index that of the entry's recording, "" before all."""
+        if self.axis != "index":
+            return self.at
+        rows = store.rows(
+            "SELECT recorded_at FROM timeline WHERE idx <= ? ORDER BY idx DESC LIMIT 1",
+            (self.index,),
+        )
+        return rows[0][0] if rows else ""
 
 
 NOW = AsOf("index", index=2**62)

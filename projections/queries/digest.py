@@ -22,6 +22,7 @@ _QUERIES: Final = {
     "handover": "SELECT * FROM handover ORDER BY dossier, version",
     "returned": "SELECT * FROM returned ORDER BY dossier, version",
     "officer_dossier": "SELECT * FROM officer_dossier ORDER BY officer, dossier",
+    "officer_type": "SELECT * FROM officer_type ORDER BY officer, type",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from msgspec.structs import replace
 
@@ -9,6 +11,7 @@ from ledger.core.action import plain_id
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
 from projections.folds.custody import Interval
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
+from projections.folds.names import plain_text
 from projections.queries.as_of import NOW, AsOf
 from projections.queries.timeline import EventFilter, TimelineRow, dossier_events, events
 from projections.store.sqlite import ReadStore
@@ -22,6 +25,21 @@ class DossierView(msgspec.Struct, frozen=True):
     state: DossierState
     intervals: tuple[Interval, ...]
     entries: tuple[TimelineRow, ...]
+
+
+class DossierFilter(msgspec.Struct, frozen=True):
+    """Which dossiers; what is left out chooses every one. `unit` is the holder's or the receiver's,
+    `text` a part of the id, typed without accents or with."""
+
+    status: str = ""
+    holder: str = ""
+    unit: str = ""
+    procedure: str = ""
+    text: str = ""
+    ended: bool | None = None
+
+
+EVERY: Final = DossierFilter()
 
 
 def hide_later(state: DossierState, at: str) -> DossierState:
@@ -43,7 +61,7 @@ def get_dossier(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> DossierVie
     for row in entries:
         fold, effects = fold_dossier(fold, row.action, row.version)
         intervals |= {item.number: item for item in effects.intervals}
-    state = hide_later(fold.state, as_of.at) if as_of.at else fold.state
+    state = fold.state if as_of == NOW else hide_later(fold.state, as_of.moment(store))
     return DossierView(state, tuple(intervals.values()), tuple(entries))
 
 
@@ -58,17 +76,38 @@ def is_late(state: DossierState, at: str) -> bool:
 
 
 def list_dossiers(
-    store: ReadStore, *, at: str, late: bool = False, as_of: AsOf = NOW
+    store: ReadStore,
+    *,
+    at: str,
+    late: bool = False,
+    as_of: AsOf = NOW,
+    chosen: DossierFilter = EVERY,
 ) -> list[DossierState]:
-    """All dossiers by id as of a moment; with `late` only those late as at the instant `at`."""
+    """The chosen dossiers by id as of a moment; with `late` only those late as at `at`."""
     if as_of == NOW:
         rows = store.rows("SELECT fold FROM dossier ORDER BY dossier")
         states = [_decoder.decode(row[0]).state for row in rows]
     else:
         states = _refold(store, as_of)
-        if as_of.at:
-            states = [hide_later(state, as_of.at) for state in states]
-    return [state for state in states if not late or is_late(state, at)]
+        moment = as_of.moment(store)
+        states = [hide_later(state, moment) for state in states]
+    return [
+        state
+        for state in states
+        if (not late or is_late(state, at)) and (chosen == EVERY or _fits(state, chosen))
+    ]
+
+
+def _fits(state: DossierState, chosen: DossierFilter) -> bool:
+    wanted = plain_text(chosen.text)
+    return (
+        chosen.status in ("", state.status)
+        and chosen.holder in ("", state.holder)
+        and chosen.unit in ("", state.holder_unit, state.unit)
+        and chosen.procedure in ("", state.procedure)
+        and (not wanted or wanted in plain_text(state.dossier_id))
+        and chosen.ended in (None, bool(state.delivered_at or state.ended_at))
+    )
 
 
 def _refold(store: ReadStore, as_of: AsOf) -> list[DossierState]:

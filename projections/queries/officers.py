@@ -22,3 +22,21 @@ def list_officers(store: ReadStore) -> list[OfficerRow]:
         "GROUP BY officer ORDER BY officer"
     )
     return [OfficerRow(*row) for row in rows]
+
+
+class ActivityRow(msgspec.Struct, frozen=True):
+    """How many entries of one type an officer has in dossiers."""
+
+    officer: str
+    type: str
+    entries: int
+
+
+def list_activity(store: ReadStore, officer: str = "") -> list[ActivityRow]:
+    """Entries by officer and type, of one officer or, with "", of all."""
+    rows = store.rows(
+        "SELECT officer, type, entries FROM officer_type WHERE ? IN ('', officer) "
+        "ORDER BY officer, type",
+        (officer,),
+    )
+    return [ActivityRow(*row) for row in rows]

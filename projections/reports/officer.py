@@ -6,17 +6,20 @@ which do not exist yet. An indicator is no proof, and the report says so.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
 import msgspec
 
-from ledger.core.action import stream_id
 from ledger.core.chain import Head
-from projections.queries.timeline import EventFilter, TimelineRow, events
 from projections.store.sqlite import ReadStore
 
 NOTE: Final = "indicator, not proof"
+
+_END_OF_TIME: Final = "~"
+"""Sorts behind every instant."""
 
 
 class EntryLink(msgspec.Struct, frozen=True):
@@ -31,7 +34,10 @@ class EntryLink(msgspec.Struct, frozen=True):
 
 
 class HeldInterval(msgspec.Struct, frozen=True):
-    """A stretch in which the officer held a dossier; `inferred` where nobody accepted it."""
+    """A stretch in which the officer held a dossier; `inferred` where nobody accepted it.
+
+    Whole, also where it reaches beyond the period. The versions are its first and last entry.
+    """
 
     dossier: str
     from_at: str
@@ -47,12 +53,17 @@ class HandoverLink(msgspec.Struct, frozen=True):
     dossier: str
     version: int
     other: str
+    index: int = -1
+    leaf: str = ""
+    occurred_at: str = ""
 
 
 class OfficerReport(msgspec.Struct, frozen=True):
     """What an officer did in a period (UTC instants, both included), as of a head of the log.
 
-    `control_sum` is the SHA-256 over index and leaf of every entry used, in order.
+    Every entry of the officer stands in `entries` once; counted by type and by stream they give the
+    same total (`adds_up`). `dossiers` are streams. `control_sum` is the SHA-256 over index and leaf
+    of every entry, in order: whoever has the log can compute it again.
     """
 
     officer: str
@@ -67,69 +78,129 @@ class OfficerReport(msgspec.Struct, frozen=True):
     held: tuple[HeldInterval, ...]
     control_sum: str
     note: str = NOTE
+    entries_by_stream: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether all totals are those of the entries listed."""
+        total = len(self.entries)
+        return (
+            sum(count for _, count in self.entries_by_type) == total
+            and sum(count for _, count in self.entries_by_stream) == total
+            and control_sum(self.entries) == self.control_sum
+        )
+
+
+def control_sum(entries: tuple[EntryLink, ...]) -> str:
+    """The hex SHA-256 over `<index>:<leaf>` and a line feed of each entry."""
+    return sha256(b"".join(f"{e.index}:{e.leaf}\n".encode() for e in entries)).hexdigest()
 
 
 def officer_report(
     store: ReadStore, officer: str, from_at: str = "", to_at: str = ""
 ) -> OfficerReport | None:
-    """The report; None for an officer who has no entry in the period."""
-    rows = [
-        row
-        for row in events(
-            store, EventFilter(actor=officer, occurred_from=from_at, occurred_to=to_at)
+    """The report; None for an officer who has no entry in the period. `""` leaves an end open."""
+    period = (from_at, to_at or _END_OF_TIME)
+    entries = tuple(
+        EntryLink(*row)
+        for row in store.rows(
+            "SELECT idx, leaf, stream, version, type, occurred_at FROM timeline "
+            "WHERE actor = ? AND actor_kind = 'officer' AND occurred_at BETWEEN ? AND ? "
+            "ORDER BY idx",
+            (officer, *period),
         )
-        if row.action.actor.kind == "officer"
-    ]
-    if not rows:
-        return None
-    links = tuple(
-        EntryLink(r.index, r.leaf, r.stream, r.version, r.type, r.occurred_at) for r in rows
     )
-    control = sha256(b"".join(f"{link.index}:{link.leaf}\n".encode() for link in links))
+    if not entries:
+        return None
+    streams = Counter(entry.stream for entry in entries)
     return OfficerReport(
         officer=officer,
         from_at=from_at,
         to_at=to_at,
         head=store.head(),
-        entries=links,
-        entries_by_type=_by_type(rows),
-        dossiers=tuple(sorted({r.stream for r in rows if r.stream.startswith("dossier:")})),
-        given=_handovers(store, "giver", "receiver", officer, from_at, to_at),
-        received=_handovers(store, "receiver", "giver", officer, from_at, to_at),
-        held=_held(store, officer, from_at, to_at),
-        control_sum=control.hexdigest(),
+        entries=entries,
+        entries_by_type=tuple(sorted(Counter(entry.type for entry in entries).items())),
+        dossiers=tuple(sorted(name for name in streams if name.startswith("dossier:"))),
+        given=_handovers(store, "giver", "receiver", (officer, *period)),
+        received=_handovers(store, "receiver", "giver", (officer, *period)),
+        held=_held(store, (officer, *period)),
+        control_sum=control_sum(entries),
+        entries_by_stream=tuple(sorted(streams.items())),
     )
-
-
-def _by_type(rows: list[TimelineRow]) -> tuple[tuple[str, int], ...]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.type] = counts.get(row.type, 0) + 1
-    return tuple(sorted(counts.items()))
 
 
 def _handovers(
-    store: ReadStore, own: str, other: str, officer: str, from_at: str, to_at: str
+    store: ReadStore, own: str, other: str, chosen: tuple[str, str, str]
 ) -> tuple[HandoverLink, ...]:
     rows = store.rows(
-        f"SELECT h.dossier, h.version, h.{other} FROM handover h "  # noqa: S608 - column names of ours
-        f"WHERE h.{own} = ? ORDER BY h.dossier, h.version",
-        (officer,),
+        f"SELECT h.dossier, h.version, h.{other}, t.idx, t.leaf, t.occurred_at FROM handover h "  # noqa: S608 - column names of ours
+        "JOIN timeline t ON t.stream = dossier_stream(h.dossier) AND t.version = h.version "
+        f"WHERE h.{own} = ? AND t.occurred_at BETWEEN ? AND ? ORDER BY h.dossier, h.version",
+        chosen,
     )
-    if from_at or to_at:
-        inside = {
-            (r.stream, r.version)
-            for r in events(store, EventFilter(occurred_from=from_at, occurred_to=to_at))
-        }
-        rows = [row for row in rows if (stream_id("dossier", row[0]), row[1]) in inside]
     return tuple(HandoverLink(*row) for row in rows)
 
 
-def _held(store: ReadStore, officer: str, from_at: str, to_at: str) -> tuple[HeldInterval, ...]:
+def _held(store: ReadStore, chosen: tuple[str, str, str]) -> tuple[HeldInterval, ...]:
     rows = store.rows(
         "SELECT dossier, from_at, to_at, inferred, from_version, to_version FROM interval "
         "WHERE officer = ? AND kind = 'held' AND to_at >= ? AND from_at <= ? "
         "ORDER BY dossier, number",
-        (officer, from_at, to_at or "9999"),
+        chosen,
     )
     return tuple(HeldInterval(d, a, b, bool(i), v, w) for d, a, b, i, v, w in rows)
+
+
+ROW_COLUMNS: Final = (
+    "section",
+    "dossier_or_stream",
+    "other",
+    "from_at",
+    "to_at",
+    "inferred",
+    "type",
+    "first_version",
+    "last_version",
+    "index",
+    "leaf",
+)
+
+
+def report_rows(report: OfficerReport) -> Iterator[dict[str, str | int | bool]]:
+    """The report as flat rows for CSV: columns `ROW_COLUMNS`, "" where one does not apply."""
+    empty: dict[str, str | int | bool] = dict.fromkeys(ROW_COLUMNS, "")
+    for entry in report.entries:
+        yield empty | {
+            "section": "entry",
+            "dossier_or_stream": entry.stream,
+            "from_at": entry.occurred_at,
+            "to_at": entry.occurred_at,
+            "type": entry.type,
+            "first_version": entry.version,
+            "last_version": entry.version,
+            "index": entry.index,
+            "leaf": entry.leaf,
+        }
+    for section, links in (("given", report.given), ("received", report.received)):
+        for link in links:
+            yield empty | {
+                "section": section,
+                "dossier_or_stream": link.dossier,
+                "other": link.other,
+                "from_at": link.occurred_at,
+                "to_at": link.occurred_at,
+                "first_version": link.version,
+                "last_version": link.version,
+                "index": link.index,
+                "leaf": link.leaf,
+            }
+    for held in report.held:
+        yield empty | {
+            "section": "held",
+            "dossier_or_stream": held.dossier,
+            "from_at": held.from_at,
+            "to_at": held.to_at,
+            "inferred": held.inferred,
+            "first_version": held.from_version,
+            "last_version": held.to_version,
+        }

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
 from ledger.core.action import Action, ActionError, convert_action, plain_id
+from ledger.core.chain import StreamHead
 from ledger.core.findings import Finding
 from ledger.domain.events import EventError, decode_event
 from ledger.entry.entry import Entry
-from ledger.entry.log_state import LogState
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, Effects, fold_dossier
+from projections.folds.names import plain_text
+from projections.folds.officer import tally
+from projections.folds.timeline import TimelineEntry, timeline_entry
 from projections.store.sqlite import Cursor, ReadStore
 
-FOLDS_REMEMBERED_MAX: Final = 50_000
+FOLDS_REMEMBERED_MAX: Final = 20_000
 """Dossier folds kept between batches; the others are read again."""
 
 _fold_decoder = msgspec.json.Decoder(DossierFold)
 _fold_encoder = msgspec.json.Encoder()
 
+Row = tuple[Any, ...]
+
 
 class UnreadableError(ValueError):
     """A counted entry whose action this software cannot apply."""
+
+
+class OvertakenError(Exception):
+    """Another process moved the store's cursor meanwhile; nothing was written."""
 
 
 class FoldCache:
@@ -59,116 +69,129 @@ def read_action(entry: Entry) -> Action:
 
 
 class Batch:
-    """Rows of one batch. `add` in order, then `write` once."""
+    """What one batch of records brings; filled by the runner, then written once."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[Entry, Action]] = []
+        self.heads: dict[str, StreamHead] = {}
+        self.keys: list[tuple[int, str, bytes]] = []
         self.parked: list[tuple[str, int, str, str, bytes]] = []
         self.findings: list[Finding] = []
-        self.folds: dict[str, DossierFold] = {}
 
-    def write(self, store: ReadStore, cache: FoldCache, state: LogState, position: int) -> None:
-        """Fold the entries and commit rows and cursor in one transaction."""
-        dossiers = {
-            plain_id(entry.seal.stream)
-            for entry, _ in self.entries
-            if entry.seal.stream.startswith("dossier:")
-        }
-        self.folds = cache.load(store, dossiers)
-        timeline: list[tuple[Any, ...]] = []
-        streams: dict[str, tuple[str, int, str]] = {}
-        effects: list[tuple[str, Effects]] = []
-        officers: dict[tuple[str, str], int] = {}
-        for entry, action in self.entries:
-            seal = entry.seal
-            timeline.append(
-                (
-                    seal.stream,
-                    seal.version,
-                    seal.index,
-                    seal.recorded_at,
-                    action.occurred_at.at,
-                    seal.type,
-                    action.actor.kind,
-                    action.actor.id,
-                    entry.leaf,
-                    entry.action_bytes,
-                )
-            )
-            streams[seal.stream] = (seal.stream, seal.version, entry.leaf)
-            if not seal.stream.startswith("dossier:"):
-                continue
-            dossier = plain_id(seal.stream)
-            self.folds[dossier], effect = fold_dossier(self.folds[dossier], action, seal.version)
-            effects.append((dossier, effect))
-            if action.actor.kind == "officer":
-                pair = (action.actor.id, dossier)
-                officers[pair] = officers.get(pair, 0) + 1
+    def write(
+        self, store: ReadStore, cache: FoldCache, before: Cursor | None, after: Cursor
+    ) -> None:
+        """Fold the entries and commit rows and cursor in one transaction.
+
+        Raises `OvertakenError` where the store's cursor is no longer `before`.
+        """
         connection = store.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            run = connection.executemany
-            run("INSERT INTO timeline VALUES (?,?,?,?,?,?,?,?,?,?)", timeline)
-            run("INSERT OR REPLACE INTO stream VALUES (?,?,?)", streams.values())
-            self._write_dossiers(store, effects)
-            run(
-                "INSERT INTO officer_dossier VALUES (?,?,?) ON CONFLICT (officer, dossier) "
-                "DO UPDATE SET entries = entries + excluded.entries",
-                [(officer, dossier, count) for (officer, dossier), count in officers.items()],
-            )
-            run("INSERT OR IGNORE INTO parked VALUES (?,?,?,?,?)", self.parked)
-            run(
-                "INSERT INTO finding (code, idx, position, finding) VALUES (?,?,?,?)",
-                [(f.code, f.index, f.offset, msgspec.json.encode(f)) for f in self.findings],
-            )
-            cursor = Cursor(state.origin, position, state.head, state.recorded_at)
+            _check_cursor(store, before)
+            folds = self._write_rows(store, cache)
             connection.execute(
                 "INSERT OR REPLACE INTO cursor VALUES (0,?,?,?,?,?)",
-                (cursor.origin, position, *cursor.head, cursor.recorded_at),
+                (after.origin, after.position, *after.head, after.recorded_at),
             )
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
-        cache.keep(self.folds)
+        cache.keep(folds)
 
-    def _write_dossiers(self, store: ReadStore, effects: list[tuple[str, Effects]]) -> None:
+    def _write_rows(self, store: ReadStore, cache: FoldCache) -> dict[str, DossierFold]:
+        timeline: list[TimelineEntry] = []
+        of_dossiers: list[tuple[str, int, Action]] = []
+        names: dict[str, str] = {}
+        for entry, action in self.entries:
+            timeline.append(timeline_entry(entry, action))
+            stream = entry.seal.stream
+            name = names.get(stream)
+            if name is None:
+                name = names[stream] = plain_id(stream)
+            if stream.startswith("dossier:"):
+                of_dossiers.append((name, entry.seal.version, action))
+        folds = cache.load(store, {dossier for dossier, _, _ in of_dossiers})
+        effects: list[tuple[str, Effects]] = []
+        for dossier, version, action in of_dossiers:
+            folds[dossier], effect = fold_dossier(folds[dossier], action, version)
+            effects.append((dossier, effect))
+        counted = tally((dossier, action) for dossier, _, action in of_dossiers)
         run = store.connection.executemany
-        intervals: dict[tuple[str, int], tuple[Any, ...]] = {}
-        for dossier, effect in effects:
-            for item in effect.intervals:
-                intervals[dossier, item.number] = (dossier, *msgspec.structs.astuple(item))
-        run("INSERT OR REPLACE INTO interval VALUES (?,?,?,?,?,?,?,?,?,?)", intervals.values())
+        run("INSERT INTO timeline VALUES (?,?,?,?,?,?,?,?,?,?)", timeline)
         run(
-            "INSERT INTO handover VALUES (?,?,?,?)",
-            [
-                (dossier, *msgspec.structs.astuple(effect.handover))
-                for dossier, effect in effects
-                if effect.handover is not None
-            ],
+            "INSERT OR REPLACE INTO stream VALUES (?,?,?)",
+            [(stream, *head) for stream, head in self.heads.items()],
         )
-        run(
-            "INSERT INTO returned VALUES (?,?,?,?)",
-            [
-                (dossier, *msgspec.structs.astuple(effect.returned))
-                for dossier, effect in effects
-                if effect.returned is not None
-            ],
-        )
-        rows = []
-        for dossier, fold in self.folds.items():
-            state = fold.state
-            rows.append(
-                (
-                    dossier,
-                    state.status,
-                    state.portal_status,
-                    state.holder,
-                    state.due_at,
-                    state.ended_at,
-                    state.delivered_at,
-                    state.version,
-                    _fold_encoder.encode(fold),
-                )
+        run("INSERT OR REPLACE INTO log_key VALUES (?,?,?)", self.keys)
+        _write_dossiers(store, folds)
+        _write_effects(store, effects)
+        for table, counts in (
+            ("officer_dossier", counted.by_dossier),
+            ("officer_type", counted.by_type),
+        ):
+            run(
+                f"INSERT INTO {table} VALUES (?,?,?) ON CONFLICT DO UPDATE "  # noqa: S608 - table names of ours
+                "SET entries = entries + excluded.entries",
+                [(*key, count) for key, count in counts.items()],
             )
-        run("INSERT OR REPLACE INTO dossier VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        named = {(stream.partition(":")[0], name) for stream, name in names.items()}
+        named |= {("officer", officer) for officer, _ in counted.by_type}
+        _write_names(store, named)
+        run("INSERT OR IGNORE INTO parked VALUES (?,?,?,?,?)", self.parked)
+        run(
+            "INSERT OR IGNORE INTO finding (code, idx, position, finding) VALUES (?,?,?,?)",
+            [(f.code, f.index, f.offset, msgspec.json.encode(f)) for f in self.findings],
+        )
+        return folds
+
+
+def _check_cursor(store: ReadStore, before: Cursor | None) -> None:
+    if store.cursor() != before:
+        raise OvertakenError
+
+
+def _write_names(store: ReadStore, named: Iterable[tuple[str, str]]) -> None:
+    store.connection.executemany(
+        "INSERT OR IGNORE INTO name VALUES (?,?,?)",
+        [(kind, name, plain_text(name)) for kind, name in named if kind != "ledger"],
+    )
+
+
+def _write_dossiers(store: ReadStore, folds: dict[str, DossierFold]) -> None:
+    rows: list[Row] = []
+    for dossier, fold in folds.items():
+        state = fold.state
+        rows.append(
+            (
+                dossier,
+                state.status,
+                state.portal_status,
+                state.holder,
+                state.due_at,
+                state.ended_at,
+                state.delivered_at,
+                state.version,
+                _fold_encoder.encode(fold),
+            )
+        )
+    store.connection.executemany("INSERT OR REPLACE INTO dossier VALUES (?,?,?,?,?,?,?,?,?)", rows)
+
+
+def _write_effects(store: ReadStore, effects: list[tuple[str, Effects]]) -> None:
+    intervals: dict[tuple[str, int], Row] = {}
+    handovers: list[Row] = []
+    returns: list[Row] = []
+    for dossier, effect in effects:
+        for item in effect.intervals:
+            intervals[dossier, item.number] = (dossier, *msgspec.structs.astuple(item))
+        given, back = effect.handover, effect.returned
+        if given is not None:
+            handovers.append((dossier, given.version, given.giver, given.receiver))
+        if back is not None:
+            returns.append((dossier, back.version, back.officer, back.other))
+    run = store.connection.executemany
+    run("INSERT OR REPLACE INTO interval VALUES (?,?,?,?,?,?,?,?,?,?)", intervals.values())
+    run("INSERT INTO handover VALUES (?,?,?,?)", handovers)
+    run("INSERT INTO returned VALUES (?,?,?,?)", returns)

@@ -12,16 +12,29 @@ from typing import Final
 
 from ledger.app.ports import LogReader, Record
 from ledger.core.canonical import decode_canonical
-from ledger.core.chain import StreamHead
+from ledger.core.chain import EMPTY_HEAD, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.merkle import leaf_hash
-from ledger.entry.entry import Entry
+from ledger.entry.entry import Entry, NewerFormatError
 from ledger.entry.log_state import LogState, Stray, StrayTracker
-from projections.runtime.batch import Batch, FoldCache, UnreadableError, read_action
+from projections.runtime.batch import (
+    Batch,
+    FoldCache,
+    OvertakenError,
+    UnreadableError,
+    read_action,
+)
 from projections.store.sqlite import Cursor, ReadStore
 
 BATCH_RECORDS: Final = 5_000
 """Records of one transaction: large enough to be quick, small enough to bound memory."""
+
+_KEY_TYPES: Final = frozenset(
+    {"ledger.genesis.v1", "ledger.key_enrolled.v1", "ledger.key_revoked.v1"}
+)
+
+STREAMS_REMEMBERED_MAX: Final = 200_000
+"""Heads of streams kept in memory; the others are read from the store when they are asked for."""
 
 
 def project(
@@ -37,32 +50,86 @@ def project(
 
     `strict_rows` says that every record must count (an embedded log); otherwise a record that does
     not count is a stray, reported and never folded. Raises `FindingError`, with everything before
-    the bad record committed.
+    the bad record committed. Where another process folds into the same store, each batch is still
+    written once: whoever comes second goes on from there.
     """
+    begun = store.head().size
+    while True:
+        try:
+            _catch_up(reader, store, genesis_leaf, strict_rows, on_progress, live)
+        except OvertakenError:
+            continue
+        except FindingError:
+            store.make_indexes()
+            raise
+        store.make_indexes()
+        return store.head().size - begun
+
+
+def _catch_up(
+    reader: LogReader,
+    store: ReadStore,
+    genesis_leaf: str | None,
+    strict_rows: bool,
+    on_progress: Callable[[int], None] | None,
+    live: bool,
+) -> None:
     cursor = store.cursor()
     state = _restore(reader, store, cursor, genesis_leaf)
-    position = 0 if cursor is None else cursor.position
-    begun = state.head.size
     parked = {stream for (stream,) in store.rows("SELECT stream FROM parked")}
     cache = FoldCache()
-    run = _Run(state, parked, strict_rows=strict_rows, live=live)
+    position = 0 if cursor is None else cursor.position
+    run = _Run(state, parked, position, strict_rows=strict_rows, live=live)
     while records := reader.read(position, BATCH_RECORDS):
         batch = Batch()
         error = run.take(records, batch)
-        position = run.position if error else records[-1].position + 1
-        batch.write(store, cache, state, position)
+        position = records[-1].position + 1
+        after = Cursor(state.origin, run.position, run.head, run.recorded_at)
+        batch.write(store, cache, cursor, after)
+        state.forget_most()
+        cursor = after
         if on_progress is not None:
             on_progress(state.head.size)
         if error is not None:
             raise error
-    return state.head.size - begun
+
+
+class _StoredState(LogState):
+    """The state of a log whose stream heads lie in the read store."""
+
+    def __init__(self, store: ReadStore, origin: str, genesis_leaf: str | None) -> None:
+        super().__init__(origin, genesis_leaf=genesis_leaf)
+        self._store = store
+        self._is_whole = True
+
+    def restore(self, cursor: Cursor) -> None:
+        """Stand where the store stands."""
+        self.head = cursor.head
+        self.recorded_at = cursor.recorded_at
+        self._is_whole = False
+        keys = self._store.rows("SELECT type, action FROM log_key ORDER BY idx")
+        for type_name, action in keys:
+            self.keys.apply(type_name, decode_canonical(action)["data"])
+
+    def stream_head(self, stream: str) -> StreamHead:
+        """Where a stream stands, from memory or from the store."""
+        found = self.streams.get(stream)
+        if found is None and not self._is_whole:
+            found = self._store.stream_head(stream)
+        return super().stream_head(stream) if found is None else found
+
+    def forget_most(self) -> None:
+        """Bound the memory; only right when everything is written."""
+        if len(self.streams) > STREAMS_REMEMBERED_MAX:
+            self.streams.clear()
+            self._is_whole = False
 
 
 def _restore(
     reader: LogReader, store: ReadStore, cursor: Cursor | None, genesis_leaf: str | None
-) -> LogState:
+) -> _StoredState:
     """The state at the cursor, after comparing the log's bytes there with what the store knows."""
-    state = LogState(reader.origin, genesis_leaf=genesis_leaf)
+    state = _StoredState(store, reader.origin, genesis_leaf)
     if cursor is None:
         return state
     if cursor.origin != reader.origin:
@@ -72,12 +139,21 @@ def _restore(
             expected=cursor.origin,
             actual=reader.origin,
         )
+    if cursor.head == EMPTY_HEAD:
+        return state
+    first = store.rows("SELECT leaf FROM timeline WHERE idx = 0")
+    if genesis_leaf is not None and first and first[0][0] != genesis_leaf:
+        raise _error(
+            "trust.genesis_mismatch",
+            "the read store was made from a log with another genesis than the one that is pinned",
+            index=0,
+            expected=genesis_leaf,
+            actual=first[0][0],
+        )
     last = reader.read(cursor.position - 1, 1)
-    found = leaf_hash(last[0].data).hex() if last and last[0].data is not None else "no record"
-    strays = store.rows(
-        "SELECT 1 FROM finding WHERE position = ? AND code = 'log.stray'", (cursor.position - 1,)
-    )
-    if found != cursor.head.leaf and not (strays and last):
+    data = last[0].data if last and last[0].position == cursor.position - 1 else None
+    found = "no record" if data is None else leaf_hash(data).hex()
+    if found != cursor.head.leaf:
         raise _error(
             "log.overwritten",
             "the log is not the one that was folded up to here: it was cut or altered",
@@ -85,40 +161,42 @@ def _restore(
             actual=found,
             index=cursor.head.size - 1,
         )
-    state.head = cursor.head
-    state.recorded_at = cursor.recorded_at
-    state.streams = {
-        stream: StreamHead(version, leaf)
-        for stream, version, leaf in store.rows("SELECT stream, version, leaf FROM stream")
-    }
-    own = store.rows(
-        "SELECT type, action FROM timeline WHERE stream = ? ORDER BY version", (state.own_stream,)
-    )
-    for type_name, action in own:
-        state.keys.apply(type_name, decode_canonical(action).get("data", {}))
+    state.restore(cursor)
     return state
 
 
 class _Run:
-    """Judging records into batches."""
+    """Judging records into batches. Position, head and recorded_at are those of the newest entry
+    that counts and was taken: what a cursor may say."""
 
-    def __init__(self, state: LogState, parked: set[str], *, strict_rows: bool, live: bool) -> None:
+    def __init__(
+        self, state: LogState, parked: set[str], position: int, *, strict_rows: bool, live: bool
+    ) -> None:
         self.state = state
         self.parked = parked
         self.strict_rows = strict_rows
         self.live = live
         self.strays = StrayTracker()
-        self.position = 0
+        self.position = position
+        self.head = state.head
+        self.recorded_at = state.recorded_at
 
     def take(self, records: Sequence[Record], batch: Batch) -> FindingError | None:
         """Judge records in order; an error ends the run behind what came before it."""
         for record in records:
-            self.position = record.position
-            admitted = self.state.admit(record.data)
+            try:
+                admitted = self.state.admit(record.data)
+            except NewerFormatError as newer:
+                return _error(
+                    "entry.newer_format",
+                    str(newer),
+                    index=self.state.head.size,
+                    verdict=Verdict.INDETERMINATE,
+                )
             if isinstance(admitted, Stray):
                 error = self._take_stray(record, admitted, batch)
             else:
-                error = self._take_entry(admitted, batch)
+                error = self._take_entry(record, admitted, batch)
             if error is not None:
                 return error
         return None
@@ -153,29 +231,38 @@ class _Run:
         )
         return None
 
-    def _take_entry(self, entry: Entry, batch: Batch) -> FindingError | None:
+    def _take_entry(self, record: Record, entry: Entry, batch: Batch) -> FindingError | None:
         self.strays.counted(entry.leaf)
         judged = self.state.judge(entry)
         if judged.findings and entry.seal.index == 0:
             return FindingError(judged.findings[0])
+        if not judged.void:
+            error = self._apply(entry, batch)
+            if error is not None:
+                return error
         batch.findings.extend(judged.findings)
-        if judged.void:
-            return None
-        stream = entry.seal.stream
-        try:
-            if stream in self.parked:
-                return None
-            action = read_action(entry)
-        except UnreadableError as error:
-            if not self.live:
-                return _error(
-                    "projection.unreadable", str(error), index=entry.seal.index, stream=stream
-                )
-            self.parked.add(stream)
-            seal = entry.seal
-            batch.parked.append((stream, seal.index, seal.type, str(error), entry.data))
-            return None
-        batch.entries.append((entry, action))
+        self.position = record.position + 1
+        self.head = self.state.head
+        self.recorded_at = self.state.recorded_at
+        return None
+
+    def _apply(self, entry: Entry, batch: Batch) -> FindingError | None:
+        """Hand the entry to the folds, or park its stream."""
+        seal = entry.seal
+        if seal.stream not in self.parked:
+            try:
+                batch.entries.append((entry, read_action(entry)))
+            except UnreadableError as error:
+                if not self.live:
+                    return _error(
+                        "projection.unreadable", str(error), index=seal.index, stream=seal.stream
+                    )
+                self.parked.add(seal.stream)
+                batch.parked.append((seal.stream, seal.index, seal.type, str(error), entry.data))
+        # A parked stream is not folded, but its links are checked and its keys are valid.
+        batch.heads[seal.stream] = self.state.streams[seal.stream]
+        if seal.type in _KEY_TYPES and seal.stream == self.state.own_stream:
+            batch.keys.append((seal.index, seal.type, entry.action_bytes))
         return None
 
 
@@ -187,11 +274,12 @@ def _error(
     stream: str = "",
     expected: str = "",
     actual: str = "",
+    verdict: Verdict = Verdict.FAILED,
 ) -> FindingError:
     return FindingError(
         Finding(
             code=code,
-            verdict=Verdict.FAILED,
+            verdict=verdict,
             message=message,
             index=index,
             stream=stream,

@@ -125,7 +125,7 @@ class MemoryLog:
         part = self.entries[position : position + limit]
         return [Record(position + place, data) for place, data in enumerate(part)]
 
-    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:  # noqa: ARG002 - the port's signature
+    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:  # noqa: ARG002 - the port's name
         """Nothing comes later."""
         return position < len(self.entries)
 
@@ -191,7 +191,7 @@ def main() -> None:
                 "load_average": os.getloadavg()[0],
                 "store_bytes_per_entry": size // rebuilt.entries,
                 "memory_growth_kib": memory,
-                "synchronous": "NORMAL",
+                "synchronous": "OFF (the file is disposable until it is whole)",
                 "sqlite": sqlite3.sqlite_version,
                 "python": platform.python_version(),
                 "machine": f"{os.cpu_count()} x {platform.machine()}",
