@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from consumers.bootstrap import NoLogError, Settings, open_ledger
 from consumers.cli.errors import PASSED, VERDICT_CODES, UsageError, finding_lines
 from consumers.cli.moments import ZONE_NAME, show_instant
-from consumers.cli.options import Common, Lang
+from consumers.cli.options import DEFAULT_HOME, Common, Lang
 from consumers.cli.output import Basis, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import paint, progress, say
@@ -21,13 +21,12 @@ from consumers.cli.texts import text
 from ledger.adapters.trust import Trust, load_trust, note_seen
 from ledger.core.action import plain_id
 from ledger.core.chain import Head
-from ledger.core.findings import FindingError, Verdict
+from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.entry.verification import SeenHead
 
 if TYPE_CHECKING:
     from ledger.entry.verification import Verification
 
-FINDINGS_SHOWN: Final = 10
 _STYLES: Final = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INDETERMINATE: "yellow"}
 _MARKS: Final = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.INDETERMINATE: "?"}
 _HEX: Final = frozenset("0123456789abcdef")
@@ -140,18 +139,8 @@ def _show_verification(
     scope = f"entries 0–{result.entries - 1:,}" if result.entries else "no entries"
     write(paint(verdict, _STYLES[result.verdict], sys.stdout) + f"  {scope} of {result.origin}")
     findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
-    findings.sort(key=lambda item: item.index if item.index >= 0 else sys.maxsize)
-    for finding in findings[:FINDINGS_SHOWN]:
-        for line in finding_lines(finding):
-            write(line)
-    left = len(findings) - FINDINGS_SHOWN + result.more_findings
-    if left > 0:
-        write(f"  … and {left:,} more findings (--format json shows them)")
-    if result.first_bad_index >= 0:
-        write(f"  first bad index  {result.first_bad_index:,}")
-        streams = [f.stream for f in findings if f.stream.startswith("dossier:")]
-        named = f"    ·    pal dossier events {plain_id(streams[0])}" if streams else ""
-        write(f"  next             keep a copy of {common.home}{named}")
+    if findings:
+        _show_findings(findings, result, common)
     for step in result.steps:
         mark = paint(_MARKS[step.verdict], _STYLES[step.verdict], sys.stdout)
         write(f"  {step.number} {mark} {step.title:<52} {step.checked:>10,}")
@@ -172,6 +161,38 @@ def _show_verification(
         write(f"  {name:<16} {value}")
     write(f"  {text('not_proved', lang)}")
     say("note size and head elsewhere: pal verify --expect SIZE:HASH compares with them")
+
+
+def _show_findings(findings: list[Finding], result: Verification, common: Common) -> None:
+    """The first finding whole, the others counted: most follow from the first."""
+    findings = sorted(findings, key=lambda item: item.index if item.index >= 0 else sys.maxsize)
+    first = findings[0]
+    if not first.stream:
+        same = (item for item in findings if item.index == first.index and item.stream)
+        named = next(same, first)
+        first = msgspec.structs.replace(first, stream=named.stream, version=named.version)
+    bad = result.first_bad_index
+    before = ""
+    if bad > 0:
+        home = f" --home {common.home}" if common.home != DEFAULT_HOME else ""
+        log = f" --log {common.log}" if common.log else ""
+        kind, _, _ = first.stream.partition(":")
+        what = f"dossier show {plain_id(first.stream)}" if kind == "dossier" else "events"
+        before = f"  before    pal {what} --at-index {bad - 1}{home}{log}"
+    for line in finding_lines(first):
+        write(line)
+    if before:
+        write(before)
+    others: dict[str, int] = {}
+    for finding in findings[1:]:
+        others[finding.code] = others.get(finding.code, 0) + 1
+    if others or result.more_findings:
+        counts = [f"{code} {count:,}" for code, count in sorted(others.items())]
+        if result.more_findings:
+            counts.append(f"further {result.more_findings:,}")
+        write(f"  also      {', '.join(counts)} (--format json lists them)")
+    if bad >= 0:
+        write(f"  first bad index  {bad:,}")
 
 
 def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopts reads the default

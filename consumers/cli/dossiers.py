@@ -22,8 +22,8 @@ from consumers.cli.options import Lang, Reading
 from consumers.cli.output import Column, format_cells, show_rows, show_value, write
 from consumers.cli.reveal import Revealer
 from consumers.cli.session import View, view
-from consumers.cli.terminal import paint, safe_text
-from consumers.cli.texts import text
+from consumers.cli.terminal import paint, safe_text, say
+from consumers.cli.texts import text as told
 
 if TYPE_CHECKING:
     from ledger.domain.dossier import DossierState
@@ -54,6 +54,11 @@ def dossiers(
     late: Annotated[
         bool, Parameter(negative="", help="Only those delivered, ended or still open after due.")
     ] = False,
+    status: Annotated[str, Parameter(help="Only those in this state.")] = "",
+    holder: Annotated[str, Parameter(help="Only those that this officer holds.")] = "",
+    unit: Annotated[str, Parameter(help="Only those at this unit.")] = "",
+    procedure: Annotated[str, Parameter(help="Only those of this procedure.")] = "",
+    text: Annotated[str, Parameter(help="Only those whose id contains this text.")] = "",
     reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """List dossiers with their state.
@@ -62,22 +67,34 @@ def dossiers(
 
     Example: pal dossiers --late --format csv > late.csv
     """
-    from projections.queries.dossiers import is_late, list_dossiers  # noqa: PLC0415 - readers only
+    from projections.queries.dossiers import (  # noqa: PLC0415 - readers only
+        DossierFilter,
+        is_late,
+        list_dossiers,
+    )
 
+    chosen = DossierFilter(status, holder, unit, procedure, text)
+    words = ["late"] if late else []
+    words += [f"{name}:{value}" for name, value in msgspec.structs.asdict(chosen).items() if value]
     with view(reading) as shown:
         at = shown.moment.at
-        states = list_dossiers(shown.live, at=at, late=late, as_of=shown.moment.as_of)
+        states = list_dossiers(
+            shown.live, at=at, late=late, as_of=shown.moment.as_of, chosen=chosen
+        )
         shown.banner()
         rows = ({**_state_row(state), "late": is_late(state, at)} for state in states)
         show_rows(
             "dossiers",
             COLUMNS,
             rows,
-            basis=shown.basis("late" if late else ""),
+            basis=shown.basis(" ".join(words)),
             form=reading.format,
             lang=reading.language,
             limit=reading.row_limit,
         )
+        if late:
+            closed = sum(bool(state.delivered_at or state.ended_at) for state in states)
+            say(told("late.parts", reading.language, closed=closed, open=len(states) - closed))
     return PASSED
 
 
@@ -139,9 +156,9 @@ def _show_state(found: DossierView, revealer: Revealer, lang: Lang, *, is_late: 
     state = found.state
     write(paint(safe_text(state.dossier_id), "bold", sys.stdout))
     if is_late:
-        write(paint(text("dossier.late", lang), "yellow", sys.stdout))
+        write(paint(told("dossier.late", lang), "yellow", sys.stdout))
     write(
-        text(
+        told(
             "dossier.state",
             lang,
             status=state.status,
@@ -152,11 +169,11 @@ def _show_state(found: DossierView, revealer: Revealer, lang: Lang, *, is_late: 
     )
     name = _applicant(found.entries, revealer)
     if name or state.applicant_ref:
-        write(text("dossier.applicant", lang, name=safe_text(name or state.applicant_ref)))
-    mark = f" ({text('imported', lang)})"
+        write(told("dossier.applicant", lang, name=safe_text(name or state.applicant_ref)))
+    mark = f" ({told('imported', lang)})"
     ended = state.delivered_at or state.ended_at
     write(
-        text(
+        told(
             "dossier.dates",
             lang,
             begun=show_instant(state.begun_at) or "-",
@@ -167,9 +184,9 @@ def _show_state(found: DossierView, revealer: Revealer, lang: Lang, *, is_late: 
     if state.holder and not ended:
         key = "dossier.holder_inferred" if state.holder_inferred else "dossier.holder"
         since = show_instant(state.holder_since)
-        write(text(key, lang, holder=safe_text(state.holder), since=since))
+        write(told(key, lang, holder=safe_text(state.holder), since=since))
     else:
-        write(text("dossier.nobody", lang))
+        write(told("dossier.nobody", lang))
 
 
 def _applicant(entries: Sequence[TimelineRow], revealer: Revealer) -> str:
@@ -187,24 +204,24 @@ def _show_lanes(found: DossierView, lang: Lang) -> None:
     start, end = intervals[0].from_at, max(interval.to_at for interval in intervals)
     write()
     length = show_duration(seconds_between(start, end))
-    heading = f"{text('dossier.lanes', lang)}  {show_instant(start)} – {show_instant(end)}"
-    write(paint(heading, "bold", sys.stdout) + f"  {text('dossier.lifetime', lang, length=length)}")
+    heading = f"{told('dossier.lanes', lang)}  {show_instant(start)} – {show_instant(end)}"
+    write(paint(heading, "bold", sys.stdout) + f"  {told('dossier.lifetime', lang, length=length)}")
     lanes: dict[tuple[str, str], list[Interval]] = {}
     for interval in intervals:
-        who = interval.officer or text(f"lane.{interval.kind}", lang)
+        who = interval.officer or told(f"lane.{interval.kind}", lang)
         lanes.setdefault((interval.unit, who), []).append(interval)
     rows = []
     still_held = not (found.state.delivered_at or found.state.ended_at)
     for (unit, who), parts in lanes.items():
         spans = [(part.from_at, part.to_at) for part in parts]
-        notes = [text("lane.inferred", lang)] if any(part.inferred for part in parts) else []
+        notes = [told("lane.inferred", lang)] if any(part.inferred for part in parts) else []
         if parts[-1] is intervals[-1] and parts[-1].kind == "held" and still_held:
-            notes.append(text("lane.since", lang))
+            notes.append(told("lane.since", lang))
         mark = "▇" if parts[0].kind == "held" else "░"
         rows.append(_lane(unit, who, spans, (start, end), mark, ", ".join(notes)))
     pauses = list(_pauses(found.entries, end))
     if pauses:
-        name = text("lane.paused", lang)
+        name = told("lane.paused", lang)
         rows.append(_lane("", name, pauses, (start, end), "·", ""))
     for line in list(format_cells(["", "", "", "", ""], rows, [False, False, False, True, False]))[
         1:
@@ -250,12 +267,12 @@ def _show_entries(entries: Sequence[TimelineRow], shown: View) -> None:
 
     lang = shown.reading.language
     write()
-    write(paint(text("dossier.timeline", lang), "bold", sys.stdout))
+    write(paint(told("dossier.timeline", lang), "bold", sys.stdout))
     for row in entries:
         said = safe_text(show_within(sentence(row.action, lang)))
         place = f"#{row.version} · {row.index:,}"
         write(f"  {show_instant(row.occurred_at)}  {said}  {place}")
     write()
-    write(text("times", lang, zone=ZONE_NAME))
-    write(text("read_verified", lang, index=f"{shown.moment.basis.log_size - 1:,}"))
-    write(text("not_proved", lang))
+    write(told("times", lang, zone=ZONE_NAME))
+    write(told("read_verified", lang, index=f"{shown.moment.basis.log_size - 1:,}"))
+    write(told("not_proved", lang))

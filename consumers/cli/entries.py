@@ -61,7 +61,7 @@ def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any
 
 
 def _chosen(shown: View, chosen: Filter) -> Iterator[TimelineRow]:
-    from projections.queries.find import plain_text  # noqa: PLC0415 - readers only
+    from projections.folds.names import plain_text  # noqa: PLC0415 - readers only
     from projections.queries.timeline import events as find_events  # noqa: PLC0415 - loaded when used
 
     lang = shown.reading.language
@@ -230,7 +230,14 @@ def _tell(rows: Iterable[Mapping[str, Any]], reading: Reading, *, wait: bool) ->
 
 
 def _shown(value: object) -> str:
-    return "·" if value in ("", None, [], 0) else safe_text(value)
+    if isinstance(value, bool):
+        return "✓" if value else "·"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "·"
+    if isinstance(value, dict):
+        # An open offer: to whom it was made says what matters here.
+        return " ".join(safe_text(v) for k, v in value.items() if k.startswith("to_")) or "…"
+    return safe_text(value) if value not in {"", 0, None} else "·"
 
 
 def _replayed(shown: View, chosen: Filter) -> Iterator[dict[str, Any]]:

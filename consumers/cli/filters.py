@@ -81,7 +81,7 @@ def parse_filter(parts: Sequence[str], now: datetime) -> Filter:
     `occurred:` and `recorded:` take a moment or `FROM..TO`, `index:` takes `N` or `FROM..TO`; both
     ends are included. Words without a key must all stand in the sentence or id.
     """
-    from projections.queries.find import plain_text  # noqa: PLC0415 - readers only
+    from projections.folds.names import plain_text  # noqa: PLC0415 - readers only
 
     values: dict[str, object] = {}
     words: list[str] = []

@@ -21,6 +21,7 @@ from ledger.core.times import format_instant
 
 ERASURES_FILE = "erasures.jsonl"
 _SUBJECT_KINDS = ("dossier", "officer", "unit")
+_SUBJECT_PREFIXES = ("applicant:",)
 
 
 def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopts reads the default
@@ -126,6 +127,7 @@ def _find(ledger: OpenLedger, subject: str) -> tuple[str, str]:
     """The subject as it is registered, and K; "" where it was erased. Raises `NotFoundError`."""
     subjects = _subjects(ledger)
     candidates = [subject, *(stream_id(kind, subject) for kind in _SUBJECT_KINDS)]
+    candidates += [f"{prefix}{subject}" for prefix in _SUBJECT_PREFIXES]
     for candidate in candidates:
         try:
             return candidate, subjects.get(candidate).id
@@ -134,7 +136,7 @@ def _find(ledger: OpenLedger, subject: str) -> tuple[str, str]:
         except KeyStoreError:
             continue
     msg = f"no data subject is called {subject!r} here"
-    raise NotFoundError(msg, next_step="a subject is a stream, e.g. dossier:H26.31.0007")
+    raise NotFoundError(msg, next_step="subjects are called dossier:H26.31.0007 or applicant:NAME")
 
 
 def _note(ledger: OpenLedger, subject: str, key_id: str, reason: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +69,13 @@ _GROUPS: Final = (
 )
 
 
+def _version() -> str:
+    try:
+        return f"pal {version('procedure-audit-ledger')}"
+    except PackageNotFoundError:
+        return "pal, run from its source folder without being installed"
+
+
 def make_app(*, is_listing: bool = False) -> App:
     """The command tree; no command's module is imported yet.
 
@@ -78,7 +85,7 @@ def make_app(*, is_listing: bool = False) -> App:
     app = App(
         name="pal",
         help=_HELP,
-        version=lambda: f"pal {version('procedure-audit-ledger')}",
+        version=_version,
         result_action="return_value",
     )
     for name, target, line in _COMMANDS:

@@ -85,7 +85,7 @@ def _rows(kind: str, columns: Sequence[Column], rows: Iterable[Row], shown: View
     show_rows(
         kind,
         columns,
-        rows,
+        rows,  # rows of any struct
         basis=shown.basis("returns" if kind == "returns" else ""),
         form=reading.format,
         lang=reading.language,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumers.bootstrap import OpenLedger, Settings, open_ledger, utc_now
-from consumers.cli.errors import NotFoundError, UsageError
+from consumers.cli.errors import NotFoundError, UsageError, finding_lines
 from consumers.cli.moments import parse_moment, show_instant
 from consumers.cli.options import Common, Reading
 from consumers.cli.output import Basis, write
-from consumers.cli.terminal import paint, progress
+from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
 from ledger.app.ports import LogReader, Record
+from ledger.core.findings import FindingError
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
 
@@ -61,7 +62,7 @@ class View:
         if self.moment.is_now or self.reading.format != "table":
             return
         as_of, lang = self.moment.as_of, self.reading.language
-        at = show_instant(as_of.at) if as_of.at else f"index {as_of.index:,}"
+        at = f"index {as_of.index:,}" if as_of.axis == "index" else show_instant(as_of.at)
         axis = text(f"axis.{as_of.axis}", lang)
         write(paint(text("as_of", lang, at=at, axis=axis), "yellow", sys.stdout))
 
@@ -125,12 +126,33 @@ class PrefixReader:
 def view(reading: Reading) -> Iterator[View]:
     """Open the ledger, catch the read store up, and close both after use."""
     with open_ledger(settings_of(reading)) as ledger:
-        with progress("reading the log", "entries") as advance:
-            store = ledger.store(lambda done: advance(done, 0))
+        store = _caught_up(ledger, reading)
         try:
             yield View(ledger, store, reading)
         finally:
             store.close()
+
+
+def _caught_up(ledger: OpenLedger, reading: Reading) -> ReadStore:
+    """The read store at the log's end; of a broken log, what was folded before the break, if the
+    moment asked for lies there.
+    """
+    try:
+        with progress("reading the log", "entries") as advance:
+            return ledger.store(lambda done: advance(done, 0))
+    except FindingError as error:
+        from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - broken logs only
+
+        if reading.at_index is None or error.finding.index <= reading.at_index:
+            raise
+        store = Store.open(ledger.settings.read_path)
+        if store.head().size <= reading.at_index:
+            store.close()
+            raise
+        for line in finding_lines(error.finding):
+            say(line)
+        say(f"  shown     only what was verified up to index {reading.at_index:,}")
+        return store
 
 
 def _moment(store: ReadStore, reading: Reading) -> Moment:
@@ -149,11 +171,12 @@ def _moment(store: ReadStore, reading: Reading) -> Moment:
         if not 0 <= index < head.size:
             msg = f"index {index} is not in this log of {head.size} entries"
             raise NotFoundError(msg, next_step=f"indexes go from 0 to {head.size - 1}")
-        as_of = AsOf("index", index=index)
         row = store.rows(
             "SELECT recorded_at FROM timeline WHERE idx <= ? ORDER BY idx DESC LIMIT 1", (index,)
         )
         at = str(row[0][0]) if row else format_instant(now)
+        # With its instant, so that what a foreign log says of later times stays hidden.
+        as_of = AsOf("index", at, index)
         return Moment(as_of, at, False, _prefix(store, whole, index, f"index {index}"))
     if not reading.as_of:
         return Moment(NOW, format_instant(now), True, whole)

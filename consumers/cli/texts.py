@@ -104,6 +104,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "dossier.nobody": ("no one holds it now", "hiện không ai giữ"),
         "dossier.late": ("LATE: after its due date", "QUÁ HẠN"),
+        "late.parts": (
+            "late: {closed} closed after their due date · {open} still open and overdue",
+            "quá hạn: {closed} kết thúc sau hạn · {open} chưa kết thúc và đã quá hạn",
+        ),
         "dossier.lanes": ("Who held it", "Ai đã giữ"),
         "dossier.lifetime": ("lifetime {length}", "tổng thời gian {length}"),
         "dossier.timeline": ("What happened", "Diễn biến"),
@@ -134,7 +138,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "report.dossiers": ("Dossiers", "Hồ sơ"),
         "report.given": ("Hand-overs given", "Đã chuyển cho"),
         "report.received": ("Hand-overs received", "Đã nhận từ"),
-        "report.held": ("Intervals held", "Các khoảng giữ hồ sơ"),
+        "report.held": (
+            "Intervals held (all time, whoever the wait was for)",
+            "Các khoảng giữ hồ sơ (toàn bộ thời gian, bất kể chờ ai)",
+        ),
         "report.none": ("none in this period", "không có trong kỳ này"),
         "report.note": (
             "indicator, not proof: no rate, rank or lateness of a person is stated here",

@@ -141,7 +141,7 @@ def codes_in_source() -> set[str]:
 
     for path in sources(*ROOMS):
         for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") != "text":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") != "told":
                 for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
                     collect(argument)
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "code":
