@@ -86,7 +86,7 @@ def checked_data(row: tuple[int, bytes, bytes]) -> bytes:
     found = leaf_hash(data)
     if found != leaf:
         raise log_refusal(
-            "chain.leaf_mismatch",
+            "store.leaf_mismatch",
             "the bytes of an entry are not those of its stored leaf",
             index=index,
             expected=leaf.hex(),

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.core.chain import ZERO_LINK, Head
+from ledger.core.chain import ZERO_LINK, Head, StreamHead
 from ledger.core.findings import Finding, Verdict, worst
 from ledger.core.merkle import RootAccumulator, leaf_hash
 from ledger.entry.entry import Entry, NewerFormatError
@@ -47,8 +47,9 @@ class Verifier:
     """Verifies one log. Add every record in order, then finish.
 
     `every_record_counts` is for a log without strays (SQLite, a segment, a bundle): there a record
-    that does not extend the head is a failure and the fold goes on behind it, to name more than
-    the first. Without it the chain rule holds as for every reader of a Kafka partition.
+    that does not extend the head is a failure, and the fold goes on behind it from what the record
+    claims, so that each fault is named where it lies and not again at everything behind it. Without
+    it the chain rule holds as for every reader of a Kafka partition.
     """
 
     def __init__(
@@ -96,21 +97,27 @@ class Verifier:
         if stored is not None:
             self._compare_stored(record.position, admitted, stored)
         if isinstance(admitted, Stray):
-            self._stray(record, admitted)
+            self._stray(record, admitted, stored)
             return
         self._links += 1
         self._tracker.counted(admitted.leaf)
         self._accept(record, admitted)
 
     def _accept(self, record: RecordLike, entry: Entry) -> None:
+        index = self.state.head.size
         judged = self.state.judge(entry)
-        if judged.void:
-            self._voids += 1
-        else:
+        self.state.head = Head(index + 1, entry.leaf)
+        if not judged.void:
             self._stream_links += 1
+        else:
+            self._voids += 1
+            if self._strict:
+                self._resume_stream(entry.seal.stream, entry.seal.version, entry.leaf)
         for finding in judged.findings:
             self._report(
-                msgspec.structs.replace(finding, offset=record.position, next_step=_NEXT_STEP)
+                msgspec.structs.replace(
+                    finding, index=index, offset=record.position, next_step=_NEXT_STEP
+                )
             )
         self._count_in(entry.leaf)
 
@@ -168,9 +175,9 @@ class Verifier:
         leaf = leaf_hash(record.data or b"").hex()
         if stored is not None and stored.leaf != leaf:
             self._leaf_mismatch(record.position, stored.leaf, leaf)
-        self._go_on_behind(record.position, leaf)
+        self._go_on_behind(record.position, leaf, stored)
 
-    def _stray(self, record: RecordLike, stray: Stray) -> None:
+    def _stray(self, record: RecordLike, stray: Stray, stored: Stored | None) -> None:
         if not self._strict:
             self._strays += 1
             self._fail(
@@ -202,7 +209,13 @@ class Verifier:
             expected=expected,
             actual=actual,
         )
-        self._go_on_behind(record.position, stray.leaf)
+        entry = stray.entry
+        if entry is None or entry.seal.origin != self.state.origin:
+            self._go_on_behind(record.position, stray.leaf, stored)
+            return
+        # Only its place or its link is wrong, and that is said: judge the rest of it.
+        self.state.head = Head(record.position, entry.seal.prev)
+        self._accept(record, entry)
 
     def _why(self, stray: Stray) -> tuple[str, str, str]:
         head = self.state.head
@@ -215,9 +228,14 @@ class Verifier:
             return "chain.index_mismatch", str(head.size), str(seal.index)
         return "chain.link_mismatch", head.leaf, seal.prev
 
-    def _go_on_behind(self, position: int, leaf: str) -> None:
+    def _go_on_behind(self, position: int, leaf: str, stored: Stored | None) -> None:
         self.state.head = Head(position + 1, leaf)
+        if stored is not None:
+            self._resume_stream(stored.stream, stored.version, leaf)
         self._count_in(leaf)
+
+    def _resume_stream(self, stream: str, version: int, leaf: str) -> None:
+        self.state.streams[stream] = StreamHead(version, leaf)
 
     def _compare_stored(self, index: int, admitted: Entry | Stray, stored: Stored) -> None:
         self._stored += 1

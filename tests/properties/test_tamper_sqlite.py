@@ -149,6 +149,42 @@ def test_one_changed_byte_of_any_stored_value(original: Original, data: st.DataO
     assert_failed(original.verify(), index)
 
 
+@pytest.mark.parametrize("index", range(1, SIZE))
+def test_one_bad_entry_is_named_where_it_lies_and_nowhere_else(
+    original: Original, index: int
+) -> None:
+    """The entry itself, the link behind it, and the next of its own stream; no other dossier."""
+    with closing(original.connect()) as connection:
+        (data,) = connection.execute("SELECT data FROM entry WHERE idx = ?", (index,)).fetchone()
+        rows = connection.execute("SELECT idx, stream FROM entry ORDER BY idx").fetchall()
+        at = data.rindex(b"C-0092")
+        changed = data[:at] + b"C-0093" + data[at + 6 :]
+        connection.execute("UPDATE entry SET data = ? WHERE idx = ?", (changed, index))
+    found = {(finding.code, finding.index) for finding in original.verify().findings}
+    stream = dict(rows)[index]
+    following = [idx for idx, other in rows if idx > index and other == stream][:1]
+    expected = {("store.leaf_mismatch", index), ("signature.invalid", index)}
+    expected |= {("chain.link_mismatch", index + 1)} if index + 1 < SIZE else set()
+    expected |= {("chain.stream_link_mismatch", idx) for idx in following}
+    expected |= {("store.head_mismatch", SIZE - 1)} if index == SIZE - 1 else set()
+    assert found == expected
+
+
+@pytest.mark.parametrize("index", range(1, SIZE - 1))
+def test_a_missing_row_is_named_once_for_the_log_and_once_for_its_stream(
+    original: Original, index: int
+) -> None:
+    with closing(original.connect()) as connection:
+        rows = connection.execute("SELECT idx, stream FROM entry ORDER BY idx").fetchall()
+        connection.execute("DELETE FROM entry WHERE idx = ?", (index,))
+    found = [(finding.code, finding.index) for finding in original.verify().findings]
+    following = [idx for idx, other in rows if idx > index and other == dict(rows)[index]][:1]
+    assert found == [
+        ("chain.index_missing", index),
+        *[("chain.version_mismatch", idx) for idx in following],
+    ]
+
+
 @example
 @given(index=st.integers(0, SIZE - 1), close=st.booleans(), head=st.booleans())
 def test_a_dropped_row(original: Original, index: int, close: bool, head: bool) -> None:

@@ -281,7 +281,7 @@ def test_changed_bytes_are_given_to_nobody(log: SqliteLog, path: Path) -> None:
     log.submit([submission(1, 2)])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE entry SET data = CAST(data || ' ' AS BLOB) WHERE idx = 1")
-    with pytest.raises(FindingError, match=r"chain\.leaf_mismatch"):
+    with pytest.raises(FindingError, match=r"store\.leaf_mismatch"):
         log.stream_entries("dossier:a")
 
 
