@@ -1,25 +1,27 @@
 """The composition root: the only place that builds adapters and reads the clock for them.
 
-A home folder holds one installation: `log.sqlite` (the embedded log), `read*.sqlite` (read stores,
-disposable), `trust*.toml` (pinned origins) and `keys/`. With `--log kafka://…` the log
-lies in Kafka; trust, keys and read store stay in the home.
+A home folder holds one installation: `log.sqlite` and `log-<n>.sqlite` (the embedded logs),
+`read*.sqlite` (read stores, disposable), `trust*.toml` (pinned origins) and `keys/`. With
+`--log kafka://…` the logs lie in Kafka; trust, keys and read store stay in the home.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import msgspec
 
+from ledger.adapters.creation import CreationPlan, open_plan
 from ledger.adapters.keys import KeyStore
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.trust import Trust, load_trust, pin
 from ledger.app.genesis import genesis_entry
+from ledger.app.limits import LOGS_MAX
 from ledger.app.ports import EntryLog, LogReader
 from ledger.app.submission import LedgerError
 from ledger.core.canonical import encode_canonical
@@ -27,6 +29,7 @@ from ledger.core.chain import Head
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
+from ledger.entry.entry import decode_entry
 
 if TYPE_CHECKING:
     from ledger.app.application import ProcedureLedger
@@ -69,20 +72,34 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def log_path(self) -> Path:
-        """The embedded log's file."""
+        """The file of the embedded log 0."""
         return self.home / LOG_FILE
 
     @property
+    def has_file(self) -> bool:
+        """Whether this is the embedded ledger and a file of it is there."""
+        return self.kafka is None and any(self.home.glob("log*.sqlite"))
+
+    def log_path_of(self, number: int) -> Path:
+        """The file of an embedded log."""
+        return self.home / f"log-{number}.sqlite" if number else self.log_path
+
+    @property
     def read_path(self) -> Path:
-        """The read store's file: one for each log of this home."""
+        """The read store's file: one for each ledger of this home."""
         kafka = self.kafka
         return self.home / ("read.sqlite" if kafka is None else f"read-{kafka[1]}.sqlite")
 
     @property
     def trust_path(self) -> Path:
-        """The pinned origins; one file for each log of this home."""
+        """The pinned origins; one file for each ledger of this home."""
         kafka = self.kafka
         return self.home / (TRUST_FILE if kafka is None else f"trust-{kafka[1]}.toml")
+
+    @property
+    def plan_path(self) -> Path:
+        """What a creation is to make, while it goes on."""
+        return self.trust_path.with_suffix(".creating")
 
 
 def utc_now() -> datetime:
@@ -96,36 +113,43 @@ def new_action_id(now: datetime) -> str:
 
 
 class OpenLedger:
-    """A log with its trust, keys and read store, opened by `open_ledger`. Close it after use."""
+    """A ledger's logs with trust, keys and read store, opened by `open_ledger`. Close after use."""
 
     def __init__(
         self,
         settings: Settings,
-        trust: Trust,
+        trust: Sequence[Trust],
         keys: KeyStore,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.settings = settings
         self.now = now
-        self.trust = trust
+        self.trust = tuple(trust)
+        """What is pinned of each log, by log number."""
         self.keys = keys
-        self.origin: str = trust.origin
-        self._log: EntryLog | None = None
-        self._reader: LogReader | None = None
+        self.name = trust[0].origin.rpartition("/")[0]
+        self._logs: tuple[EntryLog, ...] = ()
+        self._readers: tuple[LogReader, ...] = ()
 
     @property
-    def log(self) -> EntryLog:
-        """The log for writing; the writer itself opens on the first append."""
-        if self._log is None:
-            self._log = _open_log(self.settings, self.trust, self.keys, self.now)
-        return self._log
+    def origin(self) -> str:
+        """What answers name: the origin of the one log, or of all, `<name>/0-7`."""
+        last = len(self.trust) - 1
+        return f"{self.name}/0-{last}" if last else self.trust[0].origin
 
     @property
-    def reader(self) -> LogReader:
-        """The log for reading; never opens a writer."""
-        if self._reader is None:
-            self._reader = _open_reader(self.settings, self.trust)
-        return self._reader
+    def logs(self) -> tuple[EntryLog, ...]:
+        """The logs for writing, by number; a writer itself opens on the first append."""
+        if not self._logs:
+            self._logs = _open_each(self.trust, self._open_log)
+        return self._logs
+
+    @property
+    def readers(self) -> tuple[LogReader, ...]:
+        """The logs for reading, by number; never opens a writer."""
+        if not self._readers:
+            self._readers = _open_each(self.trust, self._open_reader)
+        return self._readers
 
     @property
     def every_row_counts(self) -> bool:
@@ -137,11 +161,12 @@ class OpenLedger:
         from projections.runtime.runner import project  # noqa: PLC0415 - only readers need it
         from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - loaded when used
 
+        (reader,), (trust,) = self.readers, self.trust
         store = Store.open(self.settings.read_path)
         project(
-            self.reader,
+            reader,
             store,
-            genesis_leaf=self.trust.genesis_leaf,
+            genesis_leaf=trust.genesis_leaf,
             strict_rows=self.every_row_counts,
             on_progress=on_progress,
         )
@@ -152,8 +177,9 @@ class OpenLedger:
         from ledger.app.application import ProcedureLedger as Application  # noqa: PLC0415 - loaded when used
         from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415 - loaded when used
 
+        (log,) = self.logs
         return Application(
-            self.log,
+            log,
             key=self.keys.load_signing_key("source"),
             ledger_key=self.keys.load_signing_key("ledger"),
             rules=DEFAULT_RULES,
@@ -162,10 +188,9 @@ class OpenLedger:
 
     def close(self) -> None:
         """Close what was opened."""
-        for opened in (self._log, self._reader):
-            if opened is not None:
-                opened.close()
-        self._log = self._reader = None
+        for opened in (*self._logs, *self._readers):
+            opened.close()
+        self._logs = self._readers = ()
 
     def __enter__(self) -> Self:
         return self
@@ -173,47 +198,133 @@ class OpenLedger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open_log(self, number: int, trust: Trust) -> EntryLog:
+        kafka = self.settings.kafka
+        if kafka is None:
+            path = self.settings.log_path_of(number)
+            return SqliteLog.open(path, trust.origin, genesis_leaf=trust.genesis_leaf, now=self.now)
+        from ledger.adapters.kafka_log import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
+
+        return KafkaLog.open(
+            *kafka,
+            trust.origin,
+            genesis_leaf=trust.genesis_leaf,
+            key=self.keys.load_signing_key("ledger"),
+            expect=_highest_seen(self.settings, trust),
+        )
+
+    def _open_reader(self, number: int, trust: Trust) -> LogReader:
+        kafka = self.settings.kafka
+        if kafka is None:
+            path = self.settings.log_path_of(number)
+            return SqliteLog.open(path, trust.origin, genesis_leaf=trust.genesis_leaf)
+        from ledger.adapters.kafka_reader import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
+
+        return KafkaReader.open(*kafka, trust.origin)
+
+
+Opened = TypeVar("Opened", bound=LogReader)
+
+
+def _open_each(
+    pinned: Sequence[Trust], open_one: Callable[[int, Trust], Opened]
+) -> tuple[Opened, ...]:
+    """Each log opened; all closed again where one cannot be."""
+    opened: list[Opened] = []
+    try:
+        for number, trust in enumerate(pinned):
+            opened.append(open_one(number, trust))
+    except BaseException:
+        for item in opened:
+            item.close()
+        raise
+    return tuple(opened)
+
 
 def create_ledger(
     settings: Settings,
     name: str = "",
     *,
+    logs: int | None = None,
     action_id: str = "",
     now: Callable[[], datetime] = utc_now,
 ) -> OpenLedger:
-    """Create a log with its genesis, keys and pinned trust; refuses where one exists.
+    """Create a ledger's logs with their genesis, keys and pinned trust; refuses where one exists.
 
-    `name` is the ledger's name, never reused; without one a random name is made. `action_id` is
-    that of the genesis, where it must be the same each time (the demo).
+    `name` is the ledger's name, never reused; without one a random name is made. `logs` is their
+    number, for ever; without it 1. `action_id` is that of the first
+    genesis, where it must be the same each time (the demo). A creation that was interrupted goes
+    on where it was, if the same is asked for.
     """
-    if settings.trust_path.exists() or (settings.kafka is None and settings.log_path.exists()):
-        msg = f"{settings.home} already holds a log"
-        raise SettingsError(msg, next_step="use it, or name another --home")
     settings.home.mkdir(parents=True, exist_ok=True)
+    with open_plan(settings.plan_path) as plan:
+        geneses = plan.read()
+        if settings.trust_path.exists() or (settings.has_file and not geneses):
+            msg = f"{settings.home} already holds a log"
+            raise SettingsError(msg, next_step="use it, or name another --home")
+        if geneses:
+            _check_plan(plan, geneses, name, logs)
+        else:
+            geneses = _new_geneses(settings, name, logs, action_id, now())
+        _create_logs(settings, plan, geneses)
+        pin(settings.trust_path, geneses)
+        plan.finish()
+    return open_ledger(settings, now=now)
+
+
+def _new_geneses(
+    settings: Settings, name: str, logs: int | None, action_id: str, moment: datetime
+) -> list[bytes]:
+    if logs is None:
+        logs = 1
+    if not 1 <= logs <= LOGS_MAX:
+        msg = f"a ledger has 1 to {LOGS_MAX} logs, not {logs}"
+        raise SettingsError(msg, next_step="pal log create --logs 8")
     keys = KeyStore(settings.home / KEYS_FOLDER)
     ledger_key = keys.ensure_signing_key("ledger", "ledger")
     source_key = keys.ensure_signing_key("source", "source")
-    moment = now()
-    configuration = {"logs": 1, "rules": "VN-2021"}
-    genesis = genesis_entry(
-        name or f"ledger-{secrets.token_hex(6)}",
-        0,
-        1,
-        [ledger_key.enrolled(), source_key.enrolled()],
-        ledger_key,
-        action_id or new_action_id(moment),
-        format_instant(moment),
-        sha256(encode_canonical(configuration)).hexdigest(),
-    )
+    name = name or f"ledger-{secrets.token_hex(6)}"
+    configuration = {"logs": logs, "rules": "VN-2021"}
+    return [
+        genesis_entry(
+            name,
+            number,
+            logs,
+            [ledger_key.enrolled(), source_key.enrolled()],
+            ledger_key,
+            action_id if action_id and number == 0 else new_action_id(moment),
+            format_instant(moment),
+            sha256(encode_canonical(configuration)).hexdigest(),
+        )
+        for number in range(logs)
+    ]
+
+
+def _check_plan(plan: CreationPlan, geneses: Sequence[bytes], name: str, logs: int | None) -> None:
+    """An interrupted creation goes on as it began, or not at all."""
+    begun = decode_entry(geneses[0]).action["data"]["name"]
+    if name in ("", begun) and logs in (None, len(geneses)):
+        return
+    msg = f"the creation of ledger {begun} with {len(geneses)} logs was begun here"
+    next_step = f"pal log create --name {begun} --logs {len(geneses)} ends it; to give it up, "
+    raise SettingsError(msg, next_step=f"{next_step}delete {plan.path} and what was made")
+
+
+def _create_logs(settings: Settings, plan: CreationPlan, geneses: Sequence[bytes]) -> None:
+    """Write each genesis that is not there yet; the plan is on the disk before the first is."""
     kafka = settings.kafka
-    if kafka is None:
-        SqliteLog.create(settings.log_path, genesis).close()
-    else:
+    if kafka is not None:
         from ledger.adapters.kafka_admin import create_log  # noqa: PLC0415 - Kafka only when it is asked for
 
-        create_log(*kafka, genesis)
-    pin(settings.trust_path, genesis, leaf_hash(genesis).hex())
-    return open_ledger(settings, now=now)
+        create_log(*kafka, *geneses, before_writing=lambda: plan.write(geneses))
+        return
+    plan.write(geneses)
+    for number, genesis in enumerate(geneses):
+        path = settings.log_path_of(number)
+        if path.exists():
+            SqliteLog.open(path, genesis_leaf=leaf_hash(genesis).hex()).close()
+        else:
+            SqliteLog.create(path, genesis).close()
 
 
 def open_ledger(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> OpenLedger:
@@ -228,23 +339,6 @@ def open_ledger(settings: Settings, *, now: Callable[[], datetime] = utc_now) ->
     return OpenLedger(settings, trust, KeyStore(settings.home / KEYS_FOLDER), now)
 
 
-def _open_log(
-    settings: Settings, trust: Trust, keys: KeyStore, now: Callable[[], datetime]
-) -> EntryLog:
-    kafka = settings.kafka
-    if kafka is None:
-        return SqliteLog.open(settings.log_path, genesis_leaf=trust.genesis_leaf, now=now)
-    from ledger.adapters.kafka_log import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
-
-    return KafkaLog.open(
-        *kafka,
-        trust.origin,
-        genesis_leaf=trust.genesis_leaf,
-        key=keys.load_signing_key("ledger"),
-        expect=_highest_seen(settings, trust),
-    )
-
-
 def _highest_seen(settings: Settings, trust: Trust) -> Head | None:
     """The highest head that trust file or read store has seen: a writer must find it again."""
     from projections.store.sqlite import ReadStore  # noqa: PLC0415 - only Kafka's writer needs it
@@ -257,12 +351,3 @@ def _highest_seen(settings: Settings, trust: Trust) -> Head | None:
         if cursor is not None and cursor.origin == trust.origin and cursor.head.size:
             seen.append(cursor.head)
     return max(seen, default=None)
-
-
-def _open_reader(settings: Settings, trust: Trust) -> LogReader:
-    kafka = settings.kafka
-    if kafka is None:
-        return SqliteLog.open(settings.log_path, genesis_leaf=trust.genesis_leaf)
-    from ledger.adapters.kafka_reader import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
-
-    return KafkaReader.open(*kafka, trust.origin)

@@ -46,13 +46,13 @@ def verify(
     Example: pal verify --expect 612:9f2c…
     """
     settings = settings_of(common)
-    trust = load_trust(settings.trust_path) if settings.trust_path.exists() else None
+    trust = load_trust(settings.trust_path)[0] if settings.trust_path.exists() else None
     expected = _parse_head(expect) if expect else None
     seen = _seen_heads(settings, trust)
     with progress("verifying", "entries") as advance:
         result = _verify(settings, trust, expected, seen, lambda done: advance(done, 0))
     if result.verdict == Verdict.PASSED and trust is not None:
-        note_seen(settings.trust_path, result.head)
+        note_seen(settings.trust_path, {result.origin: result.head})
     pinned = [f"trust {settings.trust_path.name}"] if trust else []
     pinned += [f"--expect {expect}"] if expected else []
     heads = [f"{head.source} ({head.size})" for head in seen]
@@ -122,7 +122,8 @@ def _verify(
     with open_ledger(settings) as ledger:
         verifier = Verifier(ledger.origin, genesis_leaf, expected, seen=seen)
         position = done = 0
-        while records := ledger.reader.read(position, READ_RECORDS_MAX):
+        (reader,) = ledger.readers
+        while records := reader.read(position, READ_RECORDS_MAX):
             for record in records:
                 verifier.add(record)
             position = records[-1].position + 1
@@ -210,7 +211,7 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
             value = {
                 "log": settings.log or str(settings.log_path),
                 "origin": ledger.origin,
-                "genesis": ledger.trust.genesis_leaf,
+                "genesis": ledger.trust[0].genesis_leaf,
                 "size": head.size,
                 "head": head.leaf,
                 "recorded": "" if cursor is None else cursor.recorded_at,
@@ -223,7 +224,7 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
                     )
                 ],
                 "findings": store.rows("SELECT count(*) FROM finding")[0][0],
-                "seen": ledger.trust.seen_size,
+                "seen": ledger.trust[0].seen_size,
             }
     if common.format != "table":
         basis = Basis(str(value["origin"]), head.size, head.leaf)
@@ -268,9 +269,9 @@ def rebuild(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclop
                 say(f"the live projections cannot be compared: {error}")
         with progress("rebuilding", "entries") as advance:
             made = fold_again(
-                ledger.reader,
+                ledger.readers[0],
                 settings.read_path,
-                genesis_leaf=ledger.trust.genesis_leaf,
+                genesis_leaf=ledger.trust[0].genesis_leaf,
                 strict_rows=ledger.every_row_counts,
                 on_progress=lambda done: advance(done, 0),
             )

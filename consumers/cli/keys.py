@@ -33,12 +33,13 @@ def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cycl
     from ledger.entry.signatures import KeyRing  # noqa: PLC0415 - loaded when used
 
     with open_ledger(settings_of(common)) as ledger:
+        (log,) = ledger.logs
         ring = KeyRing()
-        for data in ledger.log.stream_entries(f"ledger:{ledger.origin}"):
+        for data in log.stream_entries(f"ledger:{ledger.origin}"):
             entry = decode_entry(data)
             ring.apply(entry.seal.type, entry.action["data"])
         here = {ledger.keys.load_signing_key(name).id for name in ledger.keys.names()}
-        head = ledger.log.head()
+        head = log.head()
         rows = [
             {
                 "id": key.id,

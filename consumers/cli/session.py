@@ -80,12 +80,12 @@ class View:
 
         with tempfile.TemporaryDirectory(prefix="pal-as-of-") as folder:
             store = Store.open(Path(folder) / "read.sqlite")
-            reader = PrefixReader(self.ledger.reader, self.moment.basis.head)
+            reader = PrefixReader(self.ledger.readers[0], self.moment.basis.head)
             if self.moment.basis.log_size:
                 project(
                     reader,
                     store,
-                    genesis_leaf=self.ledger.trust.genesis_leaf,
+                    genesis_leaf=self.ledger.trust[0].genesis_leaf,
                     strict_rows=self.ledger.every_row_counts,
                 )
             try:

@@ -27,34 +27,45 @@ PROBLEMS_SHOWN = 10
 def log_create(
     *,
     name: Annotated[str, Parameter(help="The ledger's name, never reused; default random.")] = "",
+    logs: Annotated[int | None, Parameter(help="How many logs, for ever; default 1.")] = None,
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
-    """Create a log: its genesis, its keys, its pinned trust.
+    """Create a ledger's logs: their genesis, their keys, their pinned trust.
+
+    Run again, a creation that was interrupted goes on where it was.
 
     Example: pal log create --name audit.sotuphap --home pal-home
     """
-    with _create(common, name) as ledger:
-        value = {
+    with _create(common, name, logs) as ledger:
+        first = ledger.trust[0].genesis_leaf
+        value: dict[str, Any] = {
             "origin": ledger.origin,
-            "genesis": ledger.trust.genesis_leaf,
+            "genesis": first,
             "keys": str(ledger.keys.folder),
         }
+        if len(ledger.trust) > 1:
+            del value["genesis"]
+            value["logs"] = [
+                {"origin": pinned.origin, "genesis": pinned.genesis_leaf} for pinned in ledger.trust
+            ]
     if common.format != "table":
-        show_value(
-            "log", value, basis=Basis(ledger.origin, 1, value["genesis"]), form=common.format
-        )
+        basis = Basis(ledger.origin, len(ledger.trust), first if len(ledger.trust) == 1 else "")
+        show_value("log", value, basis=basis, form=common.format)
     return PASSED
 
 
-def _create(common: Common, name: str) -> OpenLedger:
+def _create(common: Common, name: str = "", logs: int | None = None) -> OpenLedger:
     settings = settings_of(common)
     try:
-        ledger = create_ledger(settings, name)
+        ledger = create_ledger(settings, name, logs=logs)
     except GenesisError as error:
         raise UsageError(str(error), next_step="pal log create --name audit.sotuphap") from error
     say(f"✓ created log {ledger.origin} in {settings.log or settings.home}")
-    say(f"  genesis {ledger.trust.genesis_leaf}")
-    say(f"  pinned in {settings.trust_path}: keep a copy of this hash somewhere else")
+    several = len(ledger.trust) > 1
+    for pinned in ledger.trust:
+        say(f"  genesis {pinned.genesis_leaf}" + (f" of {pinned.origin}" if several else ""))
+    these = "these hashes" if several else "this hash"
+    say(f"  pinned in {settings.trust_path}: keep a copy of {these} somewhere else")
     say(f"  keys in {ledger.keys.folder}: back this folder up, in a place as private as it is")
     return ledger
 
@@ -93,20 +104,21 @@ def import_log(
         ledger = open_ledger(settings)
     else:
         say(f"no log in {settings.home} yet: creating one")
-        ledger = _create(common, "")
+        ledger = _create(common)
     with ledger:
+        (log,) = ledger.logs
         options = ImportOptions(source, prefix, timezone, mapping)
         with progress(f"importing {file.name}", "events") as advance:
             summary = import_file(
                 file,
-                ledger.log,
+                log,
                 ledger.keys.load_signing_key("source"),
                 ledger.keys,
                 options,
                 now=utc_now,
                 progress=advance,
             )
-        head = ledger.log.head()
+        head = log.head()
         origin = ledger.origin
     if errors is not None:
         lines = [msgspec.json.encode(problem) + b"\n" for problem in summary.problems]

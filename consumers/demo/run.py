@@ -74,7 +74,7 @@ def run_demo(home: Path, out: TextIO, lang: Language = "en") -> DemoResult:
     with _open_demo(settings, clock) as opened:
         _record(opened, clock)
         verification = verify_file(
-            settings.log_path, origin=opened.origin, genesis_leaf=opened.trust.genesis_leaf
+            settings.log_path, origin=opened.origin, genesis_leaf=opened.trust[0].genesis_leaf
         )
         begun = perf_counter()
         with closing(opened.store()) as store:

@@ -27,7 +27,6 @@ from ledger.app.genesis import genesis_entry
 from ledger.app.recorder import EntryRecorder
 from ledger.core.canonical import encode_canonical
 from ledger.core.ids import uuid7_text
-from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
 
 # The library looks for exactly one factory class in a module: its own is named through its module.
@@ -111,8 +110,8 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
             )
             replicas = int(self.env.get(self.KAFKA_REPLICAS) or "1")
             create_log(self._bootstrap, self._topic, genesis, replicas=replicas)
-            pin(trust_path, genesis, leaf_hash(genesis).hex())
-        trust = load_trust(trust_path)
+            pin(trust_path, [genesis])
+        (trust,) = load_trust(trust_path)
         return KafkaLog.open(self._bootstrap, self._topic, trust.origin, trust.genesis_leaf, key)
 
     def tracking_recorder(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -115,10 +115,11 @@ async def _topic_settings(admin: Any, topic: str) -> dict[str, str]:
     return {entry[0]: entry[1] for entry in entries}
 
 
-async def preflight(bootstrap: str, topic: str) -> str:
+async def preflight(bootstrap: str, topic: str, partitions: int | None = None) -> str:
     """Check the topic before a writer opens; the warning to show, or "". Writes nothing.
 
-    Raises `TopicSettingsError` on a setting that may lose entries, `UnavailableError` otherwise.
+    Raises `TopicSettingsError` on a setting that may lose entries, or where the topic must have so
+    many `partitions` and has not; `UnavailableError` otherwise.
     """
     prepare_client_library()
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="pal-preflight")
@@ -128,6 +129,12 @@ async def preflight(bootstrap: str, topic: str) -> str:
         if described["error_code"] != 0:
             msg = f"the broker at {bootstrap} has no topic {topic!r}"
             raise UnavailableError(msg, next_step="pal log create, or check the topic's name")
+        if partitions not in (None, len(described["partitions"])):
+            raise TopicSettingsError(
+                f"topic {topic} has {len(described['partitions'])} partitions, this ledger has "
+                f"{partitions} logs, for ever; nothing was written",
+                next_step="name a topic of its own for this ledger: pal log create makes it",
+            )
         replicas = min(len(item["replicas"]) for item in described["partitions"])
         found = await _in_time(bootstrap, _topic_settings(admin, topic))
     finally:
@@ -139,38 +146,60 @@ async def preflight(bootstrap: str, topic: str) -> str:
 
 
 def create_log(
-    bootstrap: str, topic: str, genesis_entry: bytes, *, replicas: int = 1, partitions: int = 1
+    bootstrap: str,
+    topic: str,
+    *geneses: bytes,
+    replicas: int = 1,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> None:
-    """Create the topic with the settings of a ledger and write the genesis at offset 0.
+    """Create the topic, with the settings of a ledger and a partition for each genesis, and write
+    the genesis of log n at offset 0 of partition n.
 
-    A topic that already begins with this very genesis is left as it is. Raises `TopicExistsError`
-    where it holds anything else, `UnavailableError` where the broker does not answer.
+    A partition that already begins with its genesis is left as it is, so that an interrupted
+    creation can go on. Calls `before_writing` when every check has passed and nothing is written
+    yet. Raises `TopicExistsError` where a partition holds anything else (nothing is written then),
+    `UnavailableError` where the broker does not answer.
     """
-    asyncio.run(create_log_async(bootstrap, topic, genesis_entry, replicas, partitions))
+    asyncio.run(
+        create_log_async(
+            bootstrap, topic, *geneses, replicas=replicas, before_writing=before_writing
+        )
+    )
 
 
 async def create_log_async(
-    bootstrap: str, topic: str, genesis_entry: bytes, replicas: int = 1, partitions: int = 1
+    bootstrap: str,
+    topic: str,
+    *geneses: bytes,
+    replicas: int = 1,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> None:
     """`create_log` on the caller's event loop."""
     prepare_client_library()
-    genesis = decode_entry(genesis_entry)
-    number = int(genesis.seal.origin.rpartition("/")[2])
-    if number >= partitions:
-        partitions = number + 1
-    await _create_topic(bootstrap, topic, replicas, partitions)
-    await preflight(bootstrap, topic)
-    reader = await Partition.open(bootstrap, topic, number)
+    await _create_topic(bootstrap, topic, replicas, len(geneses))
+    await preflight(bootstrap, topic, partitions=len(geneses))
+    missing = {
+        number: genesis
+        for number, genesis in enumerate(geneses)
+        if not await _begins_with(bootstrap, topic, number, genesis)
+    }
+    before_writing()
+    await _write_first(bootstrap, topic, missing)
+    for number, genesis in missing.items():
+        await _begins_with(bootstrap, topic, number, genesis)
+
+
+async def _begins_with(bootstrap: str, topic: str, partition: int, genesis: bytes) -> bool:
+    """Whether the genesis stands there; False for an empty partition."""
+    reader = await Partition.open(bootstrap, topic, partition)
     try:
         chunk = await reader.fetch(0, max_bytes=CHUNK_BYTES)
-        if chunk.end > 0:
-            _check_same_log(topic, chunk.records[0].data if chunk.records else None, genesis_entry)
-            return
-        await _write_first(bootstrap, topic, number, genesis_entry)
-        chunk = await reader.fetch(0, max_bytes=CHUNK_BYTES)
-        _check_same_log(topic, chunk.records[0].data if chunk.records else None, genesis_entry)
     finally:
         await reader.close()
+    if chunk.end == 0:
+        return False
+    _check_same_log(topic, chunk.records[0].data if chunk.records else None, genesis)
+    return True
 
 
 def _check_same_log(topic: str, first: bytes | None, genesis_entry: bytes) -> None:
@@ -201,13 +230,14 @@ async def _create_topic(bootstrap: str, topic: str, replicas: int, partitions: i
         await admin.close()
 
 
-async def _write_first(bootstrap: str, topic: str, partition: int, entry: bytes) -> None:
+async def _write_first(bootstrap: str, topic: str, entries: Mapping[int, bytes]) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0
     )
     await _in_time(bootstrap, producer.start())
     try:
-        sent = producer.send_and_wait(topic, entry, partition=partition)
-        await _in_time(bootstrap, sent)
+        for partition, entry in entries.items():
+            sent = producer.send_and_wait(topic, entry, partition=partition)
+            await _in_time(bootstrap, sent)
     finally:
         await _in_time(bootstrap, producer.stop())

@@ -1,7 +1,11 @@
-"""Action ids: UUIDv7 (RFC 9562 section 5.7) from a time and bits that the caller gives."""
+"""Action ids: UUIDv7 (RFC 9562 section 5.7) from a time and bits that the caller gives.
+
+And which of a ledger's logs a stream belongs to.
+"""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -27,3 +31,21 @@ def uuid7_text(milliseconds: int, entropy: bytes) -> str:
 def uuid7_milliseconds(action_id: str) -> int:
     """The Unix time in milliseconds that a UUIDv7 carries."""
     return int.from_bytes(UUID(action_id).bytes[:6], "big")
+
+
+def log_number(stream: str, logs: int) -> int:
+    """The number (from 0) of the log, of a ledger with so many, that holds a stream.
+
+    SHA-256 of the stream's UTF-8 bytes as a big-endian integer, modulo `logs`; the own stream
+    `ledger:<name>/<n>` of log n is always in n (DESIGN.md section 3). Raises `ValueError`.
+    """
+    if logs < 1:
+        msg = f"a ledger has at least one log, not {logs}"
+        raise ValueError(msg)
+    if not stream.startswith("ledger:"):
+        return int.from_bytes(sha256(stream.encode()).digest(), "big") % logs
+    text = stream.rpartition("/")[2]
+    if text not in map(str, range(logs)):
+        msg = f"{stream} is the stream of none of {logs} logs"
+        raise ValueError(msg)
+    return int(text)

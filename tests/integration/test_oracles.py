@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 def run_import(opened: OpenLedger, name: str) -> ImportSummary:
     return import_file(
         DATA / name,
-        opened.log,
+        opened.logs[0],
         opened.keys.load_signing_key("source"),
         opened.keys,
         ImportOptions(),
@@ -76,19 +76,19 @@ def test_a_real_log_gives_the_oracle_s_answers(tmp_path: Path, name: str, oracle
 def test_receipt_a_second_import_adds_nothing_and_a_rebuild_gives_the_same(tmp_path: Path) -> None:
     with create_ledger(Settings(tmp_path / "home")) as opened:
         first = run_import(opened, "08_receipt.xes.gz")
-        size = opened.log.head().size
+        size = opened.logs[0].head().size
         store = opened.store()
         live = digests(store)
         store.close()
 
         again = run_import(opened, "08_receipt.xes.gz")
         assert (again.recorded, again.known) == (0, first.recorded)
-        assert opened.log.head().size == size
+        assert opened.logs[0].head().size == size
 
         rebuilt = rebuild(
-            opened.reader,
+            opened.readers[0],
             opened.settings.read_path,
-            genesis_leaf=opened.trust.genesis_leaf,
+            genesis_leaf=opened.trust[0].genesis_leaf,
             strict_rows=True,
         )
         assert rebuilt.compared

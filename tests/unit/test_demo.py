@@ -139,7 +139,7 @@ def test_a_second_run_adds_nothing_and_another_home_gives_the_same_head(
 
 def test_the_altered_copy_fails_at_the_altered_entry(demo: tuple[DemoResult, Path, str]):
     result, _, _ = demo
-    trust = load_trust(result.altered_home / "trust.toml")
+    (trust,) = load_trust(result.altered_home / "trust.toml")
     verification = verify_file(
         result.altered_home / "log.sqlite", origin=trust.origin, genesis_leaf=trust.genesis_leaf
     )

@@ -43,7 +43,7 @@ def opened(tmp_path: Path):
 def run(opened: OpenLedger, path: Path, **options: object) -> ImportSummary:
     return import_file(
         path,
-        opened.log,
+        opened.logs[0],
         opened.keys.load_signing_key("source"),
         opened.keys,
         ImportOptions(**options),
@@ -64,7 +64,7 @@ def test_disorder_is_sorted_and_counted_and_twins_are_kept(opened: OpenLedger, t
     )
     summary = run(opened, write(tmp_path, "small.xes", text))
     assert (summary.recorded, summary.disordered, summary.source) == (3, 3, "small")
-    entries = [decode_entry(data) for data in opened.log.stream_entries("dossier:a")]
+    entries = [decode_entry(data) for data in opened.logs[0].stream_entries("dossier:a")]
     assert [e.action["data"]["activity"] for e in entries] == ["A", "A", "B"]
     assert len({e.action["id"] for e in entries}) == 3
     again = run(opened, write(tmp_path, "renamed.xes", text))
@@ -90,7 +90,7 @@ def test_a_bad_event_refuses_its_case_only(opened: OpenLedger, tmp_path: Path):
     assert "--timezone" in reasons["no offset"].reason
     assert reasons["big"].field == "huge"
     assert all(problem.line > 0 and problem.file == "small.xes" for problem in summary.problems)
-    assert opened.log.head().size == 2
+    assert opened.logs[0].head().size == 2
 
 
 def _big() -> str:
@@ -123,7 +123,7 @@ def test_a_bad_file_is_refused_whole(
         content = good[:-30]
     with pytest.raises(FileRefusedError, match=name):
         run(opened, write(tmp_path, name, content))
-    assert opened.log.head().size == 1
+    assert opened.logs[0].head().size == 1
 
 
 def test_a_dossier_that_another_source_owns_needs_a_prefix(opened: OpenLedger, tmp_path: Path):
@@ -149,7 +149,7 @@ def test_a_mapping_sharpens_and_seals(opened: OpenLedger, tmp_path: Path):
     )
     assert run(opened, path, mapping=mapping).recorded == 1
     assert run(opened, path, mapping=mapping).known == 1
-    (data,) = opened.log.stream_entries("dossier:a")
+    (data,) = opened.logs[0].stream_entries("dossier:a")
     action = decode_entry(data).action
     assert action["type"] == "dossier.submitted.v1"
     assert action["data"]["applicant_ref"] == "p-1"
@@ -196,7 +196,7 @@ def test_signed_actions_are_checked_on_intake(opened: OpenLedger, tmp_path: Path
         ("dossier:j2", "sigs"),
         ("dossier:j3", "sigs"),
     }
-    assert opened.log.head().size == 2
+    assert opened.logs[0].head().size == 2
     assert run(opened, write(tmp_path, "a.jsonl", line(good, sigs))).known == 1
 
 

@@ -31,7 +31,7 @@ def opened(tmp_path: Path):
 def run(opened: OpenLedger, path: Path, **options: Any) -> ImportSummary:
     return import_file(
         path,
-        opened.log,
+        opened.logs[0],
         opened.keys.load_signing_key("source"),
         opened.keys,
         ImportOptions(**options),
@@ -50,7 +50,7 @@ def rows(*names: str, note: str = "", time: str = TIME) -> str:
 
 
 def actions(opened: OpenLedger, stream: str) -> list[dict[str, Any]]:
-    return [decode_entry(data).action for data in opened.log.stream_entries(stream)]
+    return [decode_entry(data).action for data in opened.logs[0].stream_entries(stream)]
 
 
 def test_an_entry_too_large_costs_only_its_case(opened: OpenLedger, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_personal_text_never_goes_on_in_clear(opened: OpenLedger, tmp_path: Path
     path = write(tmp_path, HEAD + rows("a", note="Trần Thị Thử"))
     assert run(opened, path, mapping=mapping).recorded == 1
     assert run(opened, path, mapping=mapping).known == 1
-    (data,) = opened.log.stream_entries("dossier:a")
+    (data,) = opened.logs[0].stream_entries("dossier:a")
     assert "Trần".encode() not in data
     assert "sealed" in decode_entry(data).action["data"]["applicant_name"]
 
@@ -162,7 +162,7 @@ def test_personal_text_never_goes_on_in_clear(opened: OpenLedger, tmp_path: Path
     )
     other = write(tmp_path, HEAD + rows("b", note="Trần Thị Thử"), "other.csv")
     assert run(opened, other, mapping=leak).problems[0].field == "data"
-    assert opened.log.head().size == 2
+    assert opened.logs[0].head().size == 2
 
 
 def test_an_impossible_mapped_action_refuses_its_case(opened: OpenLedger, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_unsigned_actions_are_signed_by_the_source(opened: OpenLedger, tmp_path:
     summary = run(opened, path)
     assert (summary.recorded, summary.cases, summary.problems) == (3, 2, ())
     assert run(opened, path).known == 3
-    (first, second) = opened.log.stream_entries("dossier:a")
+    (first, second) = opened.logs[0].stream_entries("dossier:a")
     source = opened.keys.load_signing_key("source").id
     assert {decode_entry(data).seal.sigs[0].key for data in (first, second)} == {source}
 
@@ -231,4 +231,4 @@ def test_bad_json_lines_refuse_their_stream_only(opened: OpenLedger, tmp_path: P
         ("half", 5),
         ("impossible", 6),
     ]
-    assert opened.log.head().size == 2
+    assert opened.logs[0].head().size == 2
