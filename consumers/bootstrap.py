@@ -152,21 +152,25 @@ class OpenLedger:
         return self._readers
 
     @property
+    def genesis_leaves(self) -> dict[str, str]:
+        """The pinned genesis leaf of each origin."""
+        return {trust.origin: trust.genesis_leaf for trust in self.trust}
+
+    @property
     def every_row_counts(self) -> bool:
         """Whether a record that does not count is a failure (embedded) or a stray (Kafka)."""
         return self.settings.kafka is None
 
     def store(self, on_progress: Callable[[int], None] | None = None) -> ReadStore:
-        """The read store, caught up with the log; raises `FindingError` where the log is broken."""
+        """The read store, caught up with every log; raises `FindingError` where one is broken."""
         from projections.runtime.runner import project  # noqa: PLC0415 - only readers need it
         from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - loaded when used
 
-        (reader,), (trust,) = self.readers, self.trust
         store = Store.open(self.settings.read_path)
         project(
-            reader,
+            self.readers,
             store,
-            genesis_leaf=trust.genesis_leaf,
+            genesis_leaves=self.genesis_leaves,
             strict_rows=self.every_row_counts,
             on_progress=on_progress,
         )
@@ -346,8 +350,7 @@ def _highest_seen(settings: Settings, trust: Trust) -> Head | None:
     seen = [trust.seen] if trust.seen is not None else []
     if settings.read_path.exists():
         store = ReadStore.open(settings.read_path)
-        cursor = store.cursor()
+        cursors = store.cursors()
         store.close()
-        if cursor is not None and cursor.origin == trust.origin and cursor.head.size:
-            seen.append(cursor.head)
+        seen += [c.head for c in cursors if c.origin == trust.origin and c.head.size]
     return max(seen, default=None)

@@ -53,7 +53,7 @@ def main() -> int:
             store = ledger.store()
             try:
                 found = get_dossier(store, given.dossier)
-                head = store.head()
+                heads = store.cursors()
             finally:
                 store.close()
     except Exception as error:  # noqa: BLE001 - the edge: every error becomes a code and a message
@@ -62,7 +62,10 @@ def main() -> int:
         print(f"no entry of dossier {given.dossier!r}", file=sys.stderr)
         return NOT_FOUND
     _answer(found, first, last, given.lang, print)
-    print(f"\ntimes: {ZONE_NAME} · verified up to index {head.size - 1} · head {head.leaf}")
+    print(f"\ntimes: {ZONE_NAME}")
+    for cursor in heads:
+        size, leaf = cursor.head
+        print(f"verified up to index {size - 1} of {cursor.origin} · head {leaf}")
     print("indicator, not proof: shows what was recorded, not that it is true")
     return PASSED
 

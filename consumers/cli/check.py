@@ -14,7 +14,7 @@ from consumers.bootstrap import NoLogError, Settings, open_ledger
 from consumers.cli.errors import PASSED, VERDICT_CODES, UsageError, finding_lines
 from consumers.cli.moments import ZONE_NAME, show_instant
 from consumers.cli.options import DEFAULT_HOME, Common, Lang
-from consumers.cli.output import Basis, show_value, write
+from consumers.cli.output import Basis, basis_of, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
@@ -87,9 +87,8 @@ def _seen_heads(settings: Settings, trust: Trust | None) -> list[SeenHead]:
         from projections.store.sqlite import ReadStore  # noqa: PLC0415 - only where there is one
 
         with closing(ReadStore.open(settings.read_path)) as store:
-            cursor = store.cursor()
-        if cursor is not None and cursor.head.size:
-            heads.append(SeenHead(settings.read_path.name, *cursor.head))
+            cursors = store.cursors()
+        heads += [SeenHead(settings.read_path.name, *c.head) for c in cursors if c.head.size]
     return heads
 
 
@@ -206,28 +205,26 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
         with progress("reading the log", "entries") as advance:
             store = ledger.store(lambda done: advance(done, 0))
         with closing(store):
-            cursor = store.cursor()
-            head = store.head()
+            basis = basis_of({cursor.origin: cursor.head for cursor in store.cursors()})
             value = {
                 "log": settings.log or str(settings.log_path),
                 "origin": ledger.origin,
-                "genesis": ledger.trust[0].genesis_leaf,
-                "size": head.size,
-                "head": head.leaf,
-                "recorded": "" if cursor is None else cursor.recorded_at,
+                "genesis": " ".join(ledger.genesis_leaves.values()),
+                "size": basis.log_size,
+                "head": basis.head,
+                "recorded": max((c.recorded_at for c in store.cursors()), default=""),
                 "dossiers": store.rows("SELECT count(*) FROM dossier")[0][0],
                 "officers": store.rows("SELECT count(DISTINCT officer) FROM officer_dossier")[0][0],
                 "parked": [
                     {"stream": stream, "index": index, "type": name, "error": error}
                     for stream, index, name, error in store.rows(
-                        "SELECT stream, idx, type, error FROM parked ORDER BY idx"
+                        "SELECT stream, idx, type, error FROM parked ORDER BY log, idx"
                     )
                 ],
                 "findings": store.rows("SELECT count(*) FROM finding")[0][0],
-                "seen": ledger.trust[0].seen_size,
+                "seen": sum(trust.seen_size for trust in ledger.trust),
             }
     if common.format != "table":
-        basis = Basis(str(value["origin"]), head.size, head.leaf)
         show_value("status", value, basis=basis, form=common.format)
         return PASSED
     _show_status(value, common.language)
@@ -269,16 +266,15 @@ def rebuild(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclop
                 say(f"the live projections cannot be compared: {error}")
         with progress("rebuilding", "entries") as advance:
             made = fold_again(
-                ledger.readers[0],
+                ledger.readers,
                 settings.read_path,
-                genesis_leaf=ledger.trust[0].genesis_leaf,
+                genesis_leaves=ledger.genesis_leaves,
                 strict_rows=ledger.every_row_counts,
                 on_progress=lambda done: advance(done, 0),
             )
-        origin = ledger.origin
+    basis = basis_of(made.heads)
     if common.format != "table":
         value = {"entries": made.entries, "digests": made.digests, "compared": made.compared}
-        basis = Basis(origin, made.head.size, made.head.leaf)
         show_value("rebuild", value, basis=basis, form=common.format)
         return PASSED
     lang = common.language
@@ -286,6 +282,7 @@ def rebuild(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclop
     for name, digest in made.digests.items():
         write(f"  {name:<16} {digest}")
     write("  " + text("rebuilt.same" if made.compared else "rebuilt.alone", lang))
-    write(f"  size {made.head.size}  head {made.head.leaf}")
+    for head in made.heads.values():
+        write(f"  size {head.size}  head {head.leaf}")
     write("  " + text("not_proved", lang))
     return PASSED

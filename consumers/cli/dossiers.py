@@ -270,9 +270,9 @@ def _show_entries(entries: Sequence[TimelineRow], shown: View) -> None:
     write(paint(told("dossier.timeline", lang), "bold", sys.stdout))
     for row in entries:
         said = safe_text(show_within(sentence(row.action, lang)))
-        place = f"#{row.version} · {row.index:,}"
+        place = f"#{row.version} · {shown.place(row.log, row.index)}"
         write(f"  {show_instant(row.occurred_at)}  {said}  {place}")
     write()
     write(told("times", lang, zone=ZONE_NAME))
-    write(told("read_verified", lang, index=f"{shown.moment.basis.log_size - 1:,}"))
+    write(told("read_verified", lang, index=shown.verified_to()))
     write(told("not_proved", lang))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from projections.queries.timeline import TimelineRow
 
 COLUMNS: Final = (
+    Column("log", "number", wide=True),
     Column("index", "number"),
     Column("occurred_at", "instant"),
     Column("recorded_at", "instant", wide=True),
@@ -47,6 +48,7 @@ def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any
     action = msgspec.to_builtins(row.action)
     action["data"] = revealer.data(row.action)
     return {
+        "log": row.log,
         "index": row.index,
         "occurred_at": row.occurred_at,
         "recorded_at": row.recorded_at,
@@ -98,7 +100,7 @@ def _show(kind: str, rows: Iterable[Mapping[str, Any]], shown: View, chosen: str
     reading = shown.reading
     return show_rows(
         kind,
-        COLUMNS,
+        shown.columns(COLUMNS),
         rows,
         basis=shown.basis(chosen),
         form=reading.format,
@@ -148,14 +150,24 @@ def find(query: str, *, reading: Reading = Reading()) -> int:  # noqa: B008 - fr
         if not hits:
             msg = f"nothing is called {query!r}"
             raise NotFoundError(msg, next_step=f"pal events {query!r} searches the sentences")
-        columns = (Column("kind"), Column("id"), Column("index", "number"))
+        columns = (
+            Column("kind"),
+            Column("id"),
+            Column("log", "number", wide=True),
+            Column("index", "number"),
+        )
         rows = (
-            {"kind": hit.kind, "id": hit.id, "index": hit.index if hit.index >= 0 else ""}
+            {
+                "kind": hit.kind,
+                "id": hit.id,
+                "log": hit.log if hit.index >= 0 else "",
+                "index": hit.index if hit.index >= 0 else "",
+            }
             for hit in hits
         )
         show_rows(
             "find",
-            columns,
+            shown.columns(columns),
             rows,
             basis=shown.basis(query),
             form=reading.format,
@@ -192,7 +204,7 @@ def replay(
         named = f"dossier:{dossier} " if dossier else ""
         basis = f"{named}index:{from_index}..{'' if to_index is None else to_index}"
         if reading.format != "table":
-            columns = (*COLUMNS[:-2], Column("changes"))
+            columns = (*shown.columns(COLUMNS)[:-2], Column("changes"))
             show_rows(
                 "replay",
                 columns,
@@ -203,21 +215,21 @@ def replay(
                 limit=reading.row_limit,
             )
             return PASSED
-        _tell(rows, reading, wait=step and sys.stdin.isatty())
-        write(text("read_verified", reading.language, index=f"{shown.moment.basis.log_size - 1:,}"))
+        _tell(rows, shown, wait=step and sys.stdin.isatty())
+        write(text("read_verified", reading.language, index=shown.verified_to()))
         write(text("not_proved", reading.language))
     return PASSED
 
 
-def _tell(rows: Iterable[Mapping[str, Any]], reading: Reading, *, wait: bool) -> None:
+def _tell(rows: Iterable[Mapping[str, Any]], shown: View, *, wait: bool) -> None:
+    reading = shown.reading
     limit = reading.row_limit
     for count, row in enumerate(rows):
         if limit and count >= limit:
             say(text("first_of", reading.language, n=limit, total=f">{limit}"))
             return
-        head = (
-            f"#{row['index']:,}  {show_instant(row['occurred_at'])}  {safe_text(row['sentence'])}"
-        )
+        place = shown.place(row["log"], row["index"])
+        head = f"#{place}  {show_instant(row['occurred_at'])}  {safe_text(row['sentence'])}"
         write(paint(head, "bold", sys.stdout))
         for name, (before, after) in row["changes"].items():
             write(f"    {name:<18} {_shown(before)} → {_shown(after)}")

@@ -43,6 +43,7 @@ class Filter(msgspec.Struct, frozen=True):
     occurred_to: str = ""
     recorded_from: str = ""
     recorded_to: str = ""
+    log: int = -1
     first_index: int = 0
     last_index: int = 2**62
     words: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Filter(msgspec.Struct, frozen=True):
             actor=self.actor,
             occurred_from=self.occurred_from,
             occurred_to=self.occurred_to,
+            log=self.log,
             first_index=self.first_index,
             last_index=self.last_index,
         )
@@ -78,8 +80,9 @@ class Filter(msgspec.Struct, frozen=True):
 def parse_filter(parts: Sequence[str], now: datetime) -> Filter:
     """The filter in the words of a command line; raises `UsageError` naming the nearest key.
 
-    `occurred:` and `recorded:` take a moment or `FROM..TO`, `index:` takes `N` or `FROM..TO`; both
-    ends are included. Words without a key must all stand in the sentence or id.
+    `occurred:` and `recorded:` take a moment or `FROM..TO`, `index:` takes `N` or `FROM..TO`, of
+    one log only where `LOG/` stands before it; both ends are included. Words without a key must all
+    stand in the sentence or id.
     """
     from projections.folds.names import plain_text  # noqa: PLC0415 - readers only
 
@@ -125,13 +128,18 @@ def _range(key: str, value: str, now: datetime) -> dict[str, object]:
 
 
 def _indexes(value: str) -> dict[str, object]:
-    first, dots, last = value.partition("..")
+    log, stroke, bounds = value.rpartition("/")
+    first, dots, last = bounds.partition("..")
     try:
-        found: dict[str, object] = {"first_index": int(first)} if first else {}
+        found: dict[str, object] = {"log": int(log)} if stroke else {}
+        if first:
+            found["first_index"] = int(first)
         end = last if dots else first
         if end:
             found["last_index"] = int(end)
     except ValueError as error:
         msg = f"index:{value} is no index"
-        raise UsageError(msg, next_step="write index:301 or index:300..310") from error
+        raise UsageError(
+            msg, next_step="write index:301, index:300..310 or, in log 3, index:3/301"
+        ) from error
     return found

@@ -118,7 +118,7 @@ def report(
         chosen = f"actor:{officer} occurred:{first}..{last}"
         if reading.format != "table":
             value = msgspec.to_builtins(found)
-            value.pop("head")
+            value.pop("heads")
             show_value("officer_report", value, basis=shown.basis(chosen), form=reading.format)
             return PASSED
         shown.banner()
@@ -145,14 +145,14 @@ def _show_report(found: OfficerReport, shown: View, most: int) -> None:
         )
     )
     write(paint(text("report.note", lang), "yellow", sys.stdout))
-    by_type: dict[str, list[int]] = {}
+    by_type: dict[str, list[str]] = {}
+    by_dossier: dict[str, list[str]] = {}
     for entry in found.entries:
-        by_type.setdefault(entry.type, []).append(entry.index)
+        place = shown.place(entry.log, entry.index).replace(",", "")
+        by_type.setdefault(entry.type, []).append(place)
+        by_dossier.setdefault(entry.stream, []).append(place)
     types = [[name, f"{count:,}", _places(by_type[name])] for name, count in found.entries_by_type]
     _section("report.by_type", types, (False, True, False), lang, most)
-    by_dossier: dict[str, list[int]] = {}
-    for entry in found.entries:
-        by_dossier.setdefault(entry.stream, []).append(entry.index)
     own = [
         [safe_text(plain_id(stream)), f"{len(by_dossier[stream]):,}", _places(by_dossier[stream])]
         for stream in found.dossiers
@@ -177,14 +177,13 @@ def _show_report(found: OfficerReport, shown: View, most: int) -> None:
     write(text("times", lang, zone=ZONE_NAME))
     if found.dossiers:
         write(text("report.look", lang, dossier=safe_text(plain_id(found.dossiers[0]))))
-    write(text("read_verified", lang, index=f"{shown.moment.basis.log_size - 1:,}"))
+    write(text("read_verified", lang, index=shown.verified_to()))
     write(text("not_proved", lang))
 
 
-def _places(indexes: Sequence[int]) -> str:
+def _places(places: Sequence[str]) -> str:
     """Where the entries behind a count stand; the machine formats name every one."""
-    shown = " ".join(str(index) for index in indexes[:8])
-    return f"index {shown}" + (" …" if len(indexes) > 8 else "")
+    return f"index {' '.join(places[:8])}" + (" …" if len(places) > 8 else "")
 
 
 def _links(links: Sequence[HandoverLink]) -> list[list[str]]:

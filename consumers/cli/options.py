@@ -53,8 +53,9 @@ class Reading(Common):
         Parameter(help="State as recorded up to this moment, e.g. 2026-03-03T17:00+07:00."),
     ] = ""
     at_index: Annotated[
-        int | None, Parameter(help="State as recorded up to this index, included.")
-    ] = None
+        str,
+        Parameter(help="State as recorded up to this index, included; LOG/INDEX of several logs."),
+    ] = ""
     axis: Annotated[
         Literal["recorded", "occurred"],
         Parameter(help="What --as-of speaks of: known then (recorded) or true then (occurred)."),

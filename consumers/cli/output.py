@@ -15,6 +15,8 @@ from consumers.cli.moments import ZONE_NAME, machine_instant, show_duration, sho
 from consumers.cli.options import Format, Lang
 from consumers.cli.terminal import paint, safe_text, say, width_of
 from consumers.cli.texts import text
+from ledger.core.chain import Head
+from ledger.core.ids import log_of
 
 Kind = Literal["text", "instant", "number", "seconds"]
 Row = Mapping[str, Any]
@@ -31,14 +33,38 @@ class Column(msgspec.Struct, frozen=True):
     """Left out of tables, present in machine formats."""
 
 
+class LogBasis(msgspec.Struct, frozen=True):
+    """How much of one of several logs an answer stands on."""
+
+    origin: str
+    size: int
+    head: str
+
+
 class Basis(msgspec.Struct, frozen=True):
-    """What an answer stands on: the log, how much of it, and what was asked."""
+    """What an answer stands on: the log, how much of it, and what was asked.
+
+    Of a ledger with several logs `origin` is `<name>/0-7`, `log_size` that of all together, `head`
+    is "" and `logs` says each.
+    """
 
     origin: str = ""
     log_size: int = 0
     head: str = ""
     filter: str = ""
     as_of: str = ""
+    logs: tuple[LogBasis, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+def basis_of(heads: Mapping[str, Head]) -> Basis:
+    """The basis of an answer that stands on these heads, by origin."""
+    if len(heads) <= 1:
+        for origin, head in heads.items():
+            return Basis(origin, head.size, head.leaf)
+        return Basis()
+    logs = tuple(LogBasis(origin, *head) for origin, head in heads.items())
+    origin = f"{logs[0].origin}-{log_of(logs[-1].origin)}"
+    return Basis(origin, sum(log.size for log in logs), logs=logs)
 
 
 def show_rows(
@@ -191,6 +217,10 @@ def _say_basis(basis: Basis, shown: int, total: int, lang: Lang) -> None:
         if shown == total
         else text("first_of", lang, n=f"{shown:,}", total=f"{total:,}")
     )
+    head = basis.head
+    if basis.logs:
+        # Whole heads stand in the machine formats; here enough to see which they are.
+        head = " ".join(f"{log_of(i.origin)}:{i.size}:{i.head[:8]}" for i in basis.logs)
     say(
         text(
             "basis",
@@ -200,7 +230,7 @@ def _say_basis(basis: Basis, shown: int, total: int, lang: Lang) -> None:
             as_of=basis.as_of or text("now", lang),
             origin=basis.origin,
             size=f"{basis.log_size:,}",
-            head=basis.head,
+            head=head,
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,13 @@ from consumers.bootstrap import OpenLedger, Settings, open_ledger, utc_now
 from consumers.cli.errors import NotFoundError, UsageError, finding_lines
 from consumers.cli.moments import parse_moment, show_instant
 from consumers.cli.options import Common, Reading
-from consumers.cli.output import Basis, write
+from consumers.cli.output import Basis, Column, basis_of, write
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
 from ledger.app.ports import LogReader, Record
+from ledger.core.chain import Head
 from ledger.core.findings import FindingError
+from ledger.core.ids import log_of
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
 
@@ -36,12 +38,16 @@ def settings_of(common: Common) -> Settings:
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """The moment that an answer speaks of: the query's as-of, and `at` for "late as at"."""
+    """The moment that an answer speaks of: the query's as-of, and `at` for "late as at".
+
+    `heads` says how much of each origin was there then.
+    """
 
     as_of: AsOf
     at: str
     is_now: bool
     basis: Basis
+    heads: Mapping[str, Head]
 
 
 class View:
@@ -57,18 +63,38 @@ class View:
         """The basis of an answer, with its filter in words."""
         return msgspec.structs.replace(self.moment.basis, filter=chosen)
 
+    def place(self, log: int, index: int) -> str:
+        """Where an entry stands: its index, behind its log's number where there are several."""
+        return f"{log}/{index:,}" if len(self.moment.heads) > 1 else f"{index:,}"
+
+    def columns(self, columns: Sequence[Column]) -> tuple[Column, ...]:
+        """The columns of a table of entries: their log is shown where there are several."""
+        if len(self.moment.heads) <= 1:
+            return tuple(columns)
+        return tuple(
+            msgspec.structs.replace(column, wide=False) if column.name == "log" else column
+            for column in columns
+        )
+
+    def verified_to(self) -> str:
+        """The last index that the answer stands on, of each log."""
+        heads = self.moment.heads.items()
+        return " ".join(self.place(log_of(origin), head.size - 1) for origin, head in heads)
+
     def banner(self) -> None:
         """On a table that shows the past, say so first."""
         if self.moment.is_now or self.reading.format != "table":
             return
         as_of, lang = self.moment.as_of, self.reading.language
-        at = f"index {as_of.index:,}" if as_of.axis == "index" else show_instant(as_of.at)
+        at = show_instant(as_of.at)
+        if as_of.axis == "index":
+            at = f"index {self.place(as_of.log, as_of.index)}"
         axis = text(f"axis.{as_of.axis}", lang)
         write(paint(text("as_of", lang, at=at, axis=axis), "yellow", sys.stdout))
 
     @contextmanager
     def store(self) -> Iterator[ReadStore]:
-        """The store as of the moment: the live one, or the log's prefix folded from zero."""
+        """The store as of the moment: the live one, or the prefix of each log folded from zero."""
         if self.moment.is_now:
             yield self.live
             return
@@ -80,14 +106,17 @@ class View:
 
         with tempfile.TemporaryDirectory(prefix="pal-as-of-") as folder:
             store = Store.open(Path(folder) / "read.sqlite")
-            reader = PrefixReader(self.ledger.readers[0], self.moment.basis.head)
-            if self.moment.basis.log_size:
-                project(
-                    reader,
-                    store,
-                    genesis_leaf=self.ledger.trust[0].genesis_leaf,
-                    strict_rows=self.ledger.every_row_counts,
-                )
+            heads = self.moment.heads
+            project(
+                [
+                    PrefixReader(reader, heads[reader.origin].leaf)
+                    for reader in self.ledger.readers
+                    if heads[reader.origin].size
+                ],
+                store,
+                genesis_leaves=self.ledger.genesis_leaves,
+                strict_rows=self.ledger.every_row_counts,
+            )
             try:
                 yield store
             finally:
@@ -134,8 +163,8 @@ def view(reading: Reading) -> Iterator[View]:
 
 
 def _caught_up(ledger: OpenLedger, reading: Reading) -> ReadStore:
-    """The read store at the log's end; of a broken log, what was folded before the break, if the
-    moment asked for lies there.
+    """The read store at the end of every log; of a broken log, what was folded before the break, if
+    the moment asked for lies there.
     """
     try:
         with progress("reading the log", "entries") as advance:
@@ -143,58 +172,74 @@ def _caught_up(ledger: OpenLedger, reading: Reading) -> ReadStore:
     except FindingError as error:
         from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - broken logs only
 
-        if reading.at_index is None or error.finding.index <= reading.at_index:
+        if not reading.at_index:
             raise
         store = Store.open(ledger.settings.read_path)
-        if store.head().size <= reading.at_index:
+        log, index = _place(store, reading.at_index)
+        broken = error.finding.origin == ledger.readers[log].origin
+        if not broken or error.finding.index <= index or store.head(log).size <= index:
             store.close()
             raise
         for line in finding_lines(error.finding):
             say(line)
-        say(f"  shown     only what was verified up to index {reading.at_index:,}")
+        say(f"  shown     only what was verified up to index {index:,}")
         return store
+
+
+def _place(store: ReadStore, text: str) -> tuple[int, int]:
+    """The log and index that `--at-index` names: `301`, or `3/301` where there are several logs."""
+    number, stroke, index = text.rpartition("/")
+    cursors = store.cursors()
+    if not index.isdecimal() or (stroke and not number.isdecimal()):
+        msg = f"--at-index {text!r} is no index"
+        raise UsageError(msg, next_step="write 301, or 3/301 for index 301 of log 3")
+    if not stroke and len(cursors) > 1:
+        msg = f"this ledger has {len(cursors)} logs: index {index} is one entry in each"
+        raise UsageError(msg, next_step=f"name the log, e.g. --at-index 0/{index}")
+    log = int(number or 0)
+    size = store.head(log).size
+    if int(index) >= size:
+        msg = f"index {index} is not in this log of {size} entries"
+        raise NotFoundError(msg, next_step=f"indexes go from 0 to {size - 1}")
+    return log, int(index)
 
 
 def _moment(store: ReadStore, reading: Reading) -> Moment:
     from projections.queries.as_of import NOW, AsOf  # noqa: PLC0415 - readers only
 
-    cursor = store.cursor()
-    origin = "" if cursor is None else cursor.origin
-    head = store.head()
+    whole = {cursor.origin: cursor.head for cursor in store.cursors()}
     now = utc_now()
-    whole = Basis(origin, head.size, head.leaf)
-    if reading.as_of and reading.at_index is not None:
+    if reading.as_of and reading.at_index:
         msg = "--as-of and --at-index name two moments"
         raise UsageError(msg, next_step="give one of them")
-    if reading.at_index is not None:
-        index = reading.at_index
-        if not 0 <= index < head.size:
-            msg = f"index {index} is not in this log of {head.size} entries"
-            raise NotFoundError(msg, next_step=f"indexes go from 0 to {head.size - 1}")
-        row = store.rows(
-            "SELECT recorded_at FROM timeline WHERE idx <= ? ORDER BY idx DESC LIMIT 1", (index,)
-        )
-        at = str(row[0][0]) if row else format_instant(now)
+    if reading.at_index:
+        log, index = _place(store, reading.at_index)
+        at = AsOf("index", index=index, log=log).moment(store)
         # With its instant, so that what a foreign log says of later times stays hidden.
-        as_of = AsOf("index", at, index)
-        return Moment(as_of, at, False, _prefix(store, whole, index, f"index {index}"))
+        as_of = AsOf("index", at, index, log)
+        heads = _prefix(store, as_of)
+        return Moment(as_of, at, False, _named(heads, f"index {reading.at_index}"), heads)
     if not reading.as_of:
-        return Moment(NOW, format_instant(now), True, whole)
+        return Moment(NOW, format_instant(now), True, basis_of(whole), whole)
     at = parse_moment(reading.as_of, end=True, now=now)
     as_of = AsOf(reading.axis, at)
-    if reading.axis == "occurred":
-        named = msgspec.structs.replace(whole, as_of=f"{at} (occurred)")
-        return Moment(as_of, at, False, named)
-    row = store.rows(
-        "SELECT idx FROM timeline WHERE recorded_at <= ? ORDER BY idx DESC LIMIT 1", (at,)
-    )
-    index = int(row[0][0]) if row else -1
-    return Moment(as_of, at, False, _prefix(store, whole, index, f"{at} (recorded)"))
+    heads = whole if reading.axis == "occurred" else _prefix(store, as_of)
+    return Moment(as_of, at, False, _named(heads, f"{at} ({reading.axis})"), heads)
 
 
-def _prefix(store: ReadStore, whole: Basis, index: int, as_of: str) -> Basis:
-    row = store.rows(
-        "SELECT idx, leaf FROM timeline WHERE idx <= ? ORDER BY idx DESC LIMIT 1", (index,)
-    )
-    size, head = (int(row[0][0]) + 1, str(row[0][1])) if row else (0, "")
-    return msgspec.structs.replace(whole, log_size=size, head=head, as_of=as_of)
+def _named(heads: Mapping[str, Head], as_of: str) -> Basis:
+    return msgspec.structs.replace(basis_of(heads), as_of=as_of)
+
+
+def _prefix(store: ReadStore, as_of: AsOf) -> dict[str, Head]:
+    """The head that each log had at a recorded moment."""
+    condition, arguments = as_of.condition(store)
+    heads = {}
+    for cursor in store.cursors():
+        row = store.rows(
+            f"SELECT idx + 1, leaf FROM timeline WHERE log = ? AND {condition} "  # noqa: S608 - conditions of ours, values as parameters
+            "ORDER BY idx DESC LIMIT 1",
+            (cursor.log, *arguments),
+        )
+        heads[cursor.origin] = Head(*row[0]) if row else Head(0, "")
+    return heads

@@ -46,6 +46,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "every link and signature up to index {index} was checked while reading",
             "đã kiểm tra mọi liên kết và chữ ký đến chỉ số {index} khi đọc",
         ),
+        "col.log": ("log", "nhật ký"),
         "col.index": ("index", "chỉ số"),
         "col.version": ("version", "phiên bản"),
         "col.stream": ("stream", "luồng"),

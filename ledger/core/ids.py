@@ -1,6 +1,6 @@
 """Action ids: UUIDv7 (RFC 9562 section 5.7) from a time and bits that the caller gives.
 
-And which of a ledger's logs a stream belongs to.
+And which of a ledger's logs a stream belongs to, which number an origin has.
 """
 
 from __future__ import annotations
@@ -11,6 +11,15 @@ from uuid import UUID
 
 ENTROPY_BYTES: Final = 10
 MILLISECONDS_MAX: Final = 2**48 - 1
+
+
+def log_of(origin: str) -> int:
+    """The number of a log: what stands behind the last stroke of its origin.
+
+    >>> log_of("land-office/3")
+    3
+    """
+    return int(origin.rpartition("/")[2])
 
 
 def uuid7_text(milliseconds: int, entropy: bytes) -> str:

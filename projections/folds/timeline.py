@@ -12,8 +12,9 @@ from ledger.entry.entry import Entry
 
 
 class TimelineEntry(NamedTuple):
-    """A row, in the order of the store's columns; `idx` is the index, `leaf` is hex."""
+    """A row, in the order of the store's columns; `idx` is the index in `log`, `leaf` hex."""
 
+    log: int
     idx: int
     stream: str
     version: int
@@ -26,10 +27,11 @@ class TimelineEntry(NamedTuple):
     action: bytes
 
 
-def timeline_entry(entry: Entry, action: Action) -> TimelineEntry:
-    """The row of an entry; `action` is its action, decoded."""
+def timeline_entry(log: int, entry: Entry, action: Action) -> TimelineEntry:
+    """The row of an entry of log number `log`; `action` is its action, decoded."""
     seal = entry.seal
     return TimelineEntry(
+        log,
         seal.index,
         seal.stream,
         seal.version,

@@ -24,21 +24,18 @@ class Found(msgspec.Struct, frozen=True):
     kind: str
     id: str
     index: int = -1
+    log: int = -1
 
 
 def find(store: ReadStore, text: str) -> list[Found]:
     """Exact hits first, then ids that contain the text; at most `FOUND_MAX`."""
     found: list[Found] = []
     if text.isascii() and text.isdecimal() and len(text) <= _INDEX_DIGITS_MAX:
-        rows = store.rows("SELECT stream, version, idx FROM timeline WHERE idx = ?", (int(text),))
-        found += [Found("entry", f"{stream}#{version}", idx) for stream, version, idx in rows]
+        for cursor in store.cursors():
+            found += _entries(store, "log = ? AND idx = ?", (cursor.log, int(text)))
     lowered = text.lower()
     if len(lowered) >= _LEAF_PREFIX_MIN and not lowered.strip("0123456789abcdef"):
-        rows = store.rows(
-            "SELECT stream, version, idx FROM timeline WHERE leaf >= ? AND leaf < ? LIMIT ?",
-            (lowered, lowered + "g", FOUND_MAX),
-        )
-        found += [Found("entry", f"{stream}#{version}", idx) for stream, version, idx in rows]
+        found += _entries(store, "leaf >= ? AND leaf < ?", (lowered, lowered + "g"))
     found += [
         Found(kind, item)
         for kind, item in store.rows("SELECT kind, id FROM name WHERE id = ?", (text,))
@@ -53,3 +50,11 @@ def find(store: ReadStore, text: str) -> list[Found]:
             )
         ]
     return list(dict.fromkeys(found))[:FOUND_MAX]
+
+
+def _entries(store: ReadStore, condition: str, values: tuple[object, ...]) -> list[Found]:
+    rows = store.rows(
+        f"SELECT stream, version, idx, log FROM timeline WHERE {condition} LIMIT ?",  # noqa: S608 - conditions of ours, values as parameters
+        (*values, FOUND_MAX),
+    )
+    return [Found("entry", f"{stream}#{version}", idx, log) for stream, version, idx, log in rows]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -17,6 +20,7 @@ ROWS_MAX = 1_000_000
 class TimelineRow(msgspec.Struct, frozen=True):
     """One entry: where it stands, when it was recorded and when it happened, and its action."""
 
+    log: int
     index: int
     stream: str
     version: int
@@ -29,21 +33,25 @@ class TimelineRow(msgspec.Struct, frozen=True):
 
 
 class EventFilter(msgspec.Struct, frozen=True):
-    """What to choose; "" and the bounds left out choose everything. Times are UTC text."""
+    """What to choose; "" and the bounds left out choose everything. Times are UTC text.
+
+    `log` -1 chooses every log; bounds of the index speak of each log that is chosen.
+    """
 
     stream: str = ""
     actor: str = ""
     type: str = ""
     occurred_from: str = ""
     occurred_to: str = ""
+    log: int = -1
     first_index: int = 0
     last_index: int = 2**62
     limit: int = ROWS_MAX
 
 
 def events(store: ReadStore, chosen: EventFilter, as_of: AsOf = NOW) -> Iterator[TimelineRow]:
-    """The chosen entries: a dossier's by version, others by index."""
-    condition, arguments = as_of.condition()
+    """The chosen entries in the order of their recording; those of one log by index."""
+    condition, arguments = as_of.condition(store)
     clauses = [condition, "idx BETWEEN ? AND ?"]
     values: list[object] = [*arguments, chosen.first_index, chosen.last_index]
     for column, value in (
@@ -56,14 +64,16 @@ def events(store: ReadStore, chosen: EventFilter, as_of: AsOf = NOW) -> Iterator
         if value:
             clauses.append(column)
             values.append(value)
-    order = "version" if chosen.stream else "idx"
-    query = (
-        "SELECT idx, stream, version, recorded_at, occurred_at, type, actor, leaf, action "  # noqa: S608 - clauses of ours, values as parameters
-        f"FROM timeline WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
-    )
-    for row in store.connection.execute(query, [*values, chosen.limit]):
-        index, stream, version, recorded_at, occurred_at, type_name, actor, leaf, action = row
+    logs = [cursor.log for cursor in store.cursors() if chosen.log in (-1, cursor.log)]
+    if chosen.stream:
+        # A stream lies in one log: its own index finds it there, whichever that is.
+        parts = [_rows(store, clauses, values)]
+    else:
+        parts = [_rows(store, [*clauses, "log = ?"], [*values, log]) for log in logs]
+    for _, _, _, row in islice(merge(*parts), chosen.limit):
+        log, index, stream, version, recorded_at, occurred_at, type_name, actor, leaf, action = row
         yield TimelineRow(
+            log,
             index,
             stream,
             version,
@@ -74,6 +84,21 @@ def events(store: ReadStore, chosen: EventFilter, as_of: AsOf = NOW) -> Iterator
             leaf,
             decode_action(action),
         )
+
+
+def _rows(
+    store: ReadStore, clauses: list[str], values: list[object]
+) -> Iterator[tuple[str, int, int, tuple[Any, ...]]]:
+    """Rows of one log with what they are merged by: a clock that ran back swaps none of them."""
+    query = (
+        "SELECT log, idx, stream, version, recorded_at, occurred_at, type, actor, leaf, action "  # noqa: S608 - clauses of ours, values as parameters
+        f"FROM timeline WHERE {' AND '.join(clauses)} ORDER BY idx"
+    )
+    newest = ""
+    for row in store.connection.execute(query, values):
+        log, index, recorded_at = row[0], row[1], row[4]
+        newest = max(newest, recorded_at)
+        yield newest, log, index, row
 
 
 def dossier_events(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> list[TimelineRow]:

@@ -23,8 +23,9 @@ _END_OF_TIME: Final = "~"
 
 
 class EntryLink(msgspec.Struct, frozen=True):
-    """Where an entry stands, so that anyone can look: index, leaf, stream and version."""
+    """Where an entry stands, so that anyone can look: log, index, leaf, stream and version."""
 
+    log: int
     index: int
     leaf: str
     stream: str
@@ -53,13 +54,14 @@ class HandoverLink(msgspec.Struct, frozen=True):
     dossier: str
     version: int
     other: str
-    index: int = -1
-    leaf: str = ""
-    occurred_at: str = ""
+    log: int
+    index: int
+    leaf: str
+    occurred_at: str
 
 
 class OfficerReport(msgspec.Struct, frozen=True):
-    """What an officer did in a period (UTC instants, both included), as of a head of the log.
+    """What an officer did in a period (UTC instants, both included), as of a head of each log.
 
     Every entry of the officer stands in `entries` once; counted by type and by stream they give the
     same total (`adds_up`). `dossiers` are streams. `control_sum` is the SHA-256 over index and leaf
@@ -69,7 +71,7 @@ class OfficerReport(msgspec.Struct, frozen=True):
     officer: str
     from_at: str
     to_at: str
-    head: Head
+    heads: dict[str, Head]
     entries: tuple[EntryLink, ...]
     entries_by_type: tuple[tuple[str, int], ...]
     dossiers: tuple[str, ...]
@@ -104,9 +106,9 @@ def officer_report(
     entries = tuple(
         EntryLink(*row)
         for row in store.rows(
-            "SELECT idx, leaf, stream, version, type, occurred_at FROM timeline "
+            "SELECT log, idx, leaf, stream, version, type, occurred_at FROM timeline "
             "WHERE actor = ? AND actor_kind = 'officer' AND occurred_at BETWEEN ? AND ? "
-            "ORDER BY idx",
+            "ORDER BY log, idx",
             (officer, *period),
         )
     )
@@ -117,7 +119,7 @@ def officer_report(
         officer=officer,
         from_at=from_at,
         to_at=to_at,
-        head=store.head(),
+        heads={cursor.origin: cursor.head for cursor in store.cursors()},
         entries=entries,
         entries_by_type=tuple(sorted(Counter(entry.type for entry in entries).items())),
         dossiers=tuple(sorted(name for name in streams if name.startswith("dossier:"))),
@@ -133,7 +135,8 @@ def _handovers(
     store: ReadStore, own: str, other: str, chosen: tuple[str, str, str]
 ) -> tuple[HandoverLink, ...]:
     rows = store.rows(
-        f"SELECT h.dossier, h.version, h.{other}, t.idx, t.leaf, t.occurred_at FROM handover h "  # noqa: S608 - column names of ours
+        f"SELECT h.dossier, h.version, h.{other}, t.log, t.idx, t.leaf, t.occurred_at "  # noqa: S608 - column names of ours
+        "FROM handover h "
         "JOIN timeline t ON t.stream = dossier_stream(h.dossier) AND t.version = h.version "
         f"WHERE h.{own} = ? AND t.occurred_at BETWEEN ? AND ? ORDER BY h.dossier, h.version",
         chosen,
@@ -161,6 +164,7 @@ ROW_COLUMNS: Final = (
     "type",
     "first_version",
     "last_version",
+    "log",
     "index",
     "leaf",
 )
@@ -178,6 +182,7 @@ def report_rows(report: OfficerReport) -> Iterator[dict[str, str | int | bool]]:
             "type": entry.type,
             "first_version": entry.version,
             "last_version": entry.version,
+            "log": entry.log,
             "index": entry.index,
             "leaf": entry.leaf,
         }
@@ -191,6 +196,7 @@ def report_rows(report: OfficerReport) -> Iterator[dict[str, str | int | bool]]:
                 "to_at": link.occurred_at,
                 "first_version": link.version,
                 "last_version": link.version,
+                "log": link.log,
                 "index": link.index,
                 "leaf": link.leaf,
             }

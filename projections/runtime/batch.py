@@ -11,6 +11,7 @@ import msgspec
 from ledger.core.action import Action, ActionError, convert_action, plain_id
 from ledger.core.chain import StreamHead
 from ledger.core.findings import Finding
+from ledger.core.ids import log_of
 from ledger.domain.events import EventError, decode_event
 from ledger.entry.entry import Entry
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, Effects, fold_dossier
@@ -20,7 +21,7 @@ from projections.folds.timeline import TimelineEntry, timeline_entry
 from projections.store.sqlite import Cursor, ReadStore
 
 FOLDS_REMEMBERED_MAX: Final = 20_000
-"""Dossier folds kept between batches; the others are read again."""
+"""Dossier folds of all logs kept between batches; the others are read again."""
 
 _fold_decoder = msgspec.json.Decoder(DossierFold)
 _fold_encoder = msgspec.json.Encoder()
@@ -37,9 +38,10 @@ class OvertakenError(Exception):
 
 
 class FoldCache:
-    """The newest folds, least recently used out first."""
+    """The newest folds of one log's dossiers, at most `most`; least recently used out first."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._folds: OrderedDict[str, DossierFold] = OrderedDict()
 
     def load(self, store: ReadStore, dossiers: set[str]) -> dict[str, DossierFold]:
@@ -54,7 +56,7 @@ class FoldCache:
         for dossier, fold in folds.items():
             self._folds[dossier] = fold
             self._folds.move_to_end(dossier)
-        while len(self._folds) > FOLDS_REMEMBERED_MAX:
+        while len(self._folds) > self._most:
             self._folds.popitem(last=False)
 
 
@@ -69,9 +71,11 @@ def read_action(entry: Entry) -> Action:
 
 
 class Batch:
-    """What one batch of records brings; filled by the runner, then written once."""
+    """What one batch of records of one log brings; filled by the runner, then written once."""
 
-    def __init__(self) -> None:
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.log = log_of(origin)
         self.entries: list[tuple[Entry, Action]] = []
         self.heads: dict[str, StreamHead] = {}
         self.keys: list[tuple[int, str, bytes]] = []
@@ -81,19 +85,16 @@ class Batch:
     def write(
         self, store: ReadStore, cache: FoldCache, before: Cursor | None, after: Cursor
     ) -> None:
-        """Fold the entries and commit rows and cursor in one transaction.
+        """Fold the entries and commit rows and the log's cursor in one transaction.
 
-        Raises `OvertakenError` where the store's cursor is no longer `before`.
+        Raises `OvertakenError` where the store's cursor of the log is no longer `before`.
         """
         connection = store.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            _check_cursor(store, before)
+            _check_cursor(store, self.log, before)
             folds = self._write_rows(store, cache)
-            connection.execute(
-                "INSERT OR REPLACE INTO cursor VALUES (0,?,?,?,?,?)",
-                (after.origin, after.position, *after.head, after.recorded_at),
-            )
+            store.put_cursor(after)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
@@ -105,7 +106,7 @@ class Batch:
         of_dossiers: list[tuple[str, int, Action]] = []
         names: dict[str, str] = {}
         for entry, action in self.entries:
-            timeline.append(timeline_entry(entry, action))
+            timeline.append(timeline_entry(self.log, entry, action))
             stream = entry.seal.stream
             name = names.get(stream)
             if name is None:
@@ -119,12 +120,15 @@ class Batch:
             effects.append((dossier, effect))
         counted = tally((dossier, action) for dossier, _, action in of_dossiers)
         run = store.connection.executemany
-        run("INSERT INTO timeline VALUES (?,?,?,?,?,?,?,?,?,?)", timeline)
+        run("INSERT INTO timeline VALUES (?,?,?,?,?,?,?,?,?,?,?)", timeline)
         run(
             "INSERT OR REPLACE INTO stream VALUES (?,?,?)",
             [(stream, *head) for stream, head in self.heads.items()],
         )
-        run("INSERT OR REPLACE INTO log_key VALUES (?,?,?)", self.keys)
+        run(
+            "INSERT OR REPLACE INTO log_key VALUES (?,?,?,?)",
+            [(self.log, *key) for key in self.keys],
+        )
         _write_dossiers(store, folds)
         _write_effects(store, effects)
         for table, counts in (
@@ -139,16 +143,19 @@ class Batch:
         named = {(stream.partition(":")[0], name) for stream, name in names.items()}
         named |= {("officer", officer) for officer, _ in counted.by_type}
         _write_names(store, named)
-        run("INSERT OR IGNORE INTO parked VALUES (?,?,?,?,?)", self.parked)
         run(
-            "INSERT OR IGNORE INTO finding (code, idx, position, finding) VALUES (?,?,?,?)",
-            [(f.code, f.index, f.offset, msgspec.json.encode(f)) for f in self.findings],
+            "INSERT OR IGNORE INTO parked VALUES (?,?,?,?,?,?)",
+            [(stream, self.log, *rest) for stream, *rest in self.parked],
+        )
+        run(
+            "INSERT OR IGNORE INTO finding (log, code, idx, position, finding) VALUES (?,?,?,?,?)",
+            [(self.log, f.code, f.index, f.offset, msgspec.json.encode(f)) for f in self.findings],
         )
         return folds
 
 
-def _check_cursor(store: ReadStore, before: Cursor | None) -> None:
-    if store.cursor() != before:
+def _check_cursor(store: ReadStore, log: int, before: Cursor | None) -> None:
+    if store.cursor(log) != before:
         raise OvertakenError
 
 

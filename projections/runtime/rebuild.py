@@ -1,9 +1,9 @@
-"""Rebuild: fold the whole log beside the live store, compare digests, switch."""
+"""Rebuild: fold every log whole beside the live store, compare digests, switch."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,29 +23,29 @@ time: a fifth of the whole work. Other threads' cycles are still collected, only
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
-    """What a rebuild gave: entries folded, the head, and the digest of each projection.
+    """What a rebuild gave: entries folded, the head of each log, the digest of each projection.
 
-    `compared` says whether a live store at the same head was there to compare with.
+    `compared` says whether a live store at the same heads was there to compare with.
     """
 
     entries: int
-    head: Head
+    heads: dict[str, Head]
     digests: dict[str, str]
     compared: bool
 
 
 def rebuild(
-    reader: LogReader,
+    readers: Sequence[LogReader],
     path: Path,
     *,
-    genesis_leaf: str | None,
+    genesis_leaves: Mapping[str, str],
     strict_rows: bool,
     on_progress: Callable[[int], None] | None = None,
 ) -> Rebuilt:
     """Fold from zero into a new file and put it in the place of `path`.
 
     Raises `FindingError` (`projection.digest_mismatch`, both files kept) where the live store at
-    the same head says something else, and whatever `project` raises.
+    the same heads says something else, and whatever `project` raises.
     """
     beside = path.with_name(path.name + ".rebuild")
     remove_store(beside)
@@ -54,22 +54,22 @@ def rebuild(
         fresh.unguarded()
         with _rare_collection():
             entries = project(
-                reader,
+                readers,
                 fresh,
-                genesis_leaf=genesis_leaf,
+                genesis_leaves=genesis_leaves,
                 strict_rows=strict_rows,
                 on_progress=on_progress,
                 live=False,
             )
-        head, found = fresh.head(), digests(fresh)
+        heads, found = _heads(fresh), digests(fresh)
     finally:
         fresh.guarded()
         fresh.close()
-    compared = _compare(path, head, found)
+    compared = _compare(path, heads, found)
     remove_store(path)
     beside.replace(path)
     remove_store(beside)
-    return Rebuilt(entries, head, found, compared)
+    return Rebuilt(entries, heads, found, compared)
 
 
 @contextmanager
@@ -82,12 +82,16 @@ def _rare_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _compare(path: Path, head: Head, found: dict[str, str]) -> bool:
+def _heads(store: ReadStore) -> dict[str, Head]:
+    return {cursor.origin: cursor.head for cursor in store.cursors()}
+
+
+def _compare(path: Path, heads: dict[str, Head], found: dict[str, str]) -> bool:
     if not path.exists():
         return False
     live = ReadStore.open(path)
     try:
-        if live.head() != head:
+        if _heads(live) != heads:
             return False
         known = digests(live)
     finally:

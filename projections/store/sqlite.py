@@ -1,7 +1,8 @@
-"""The read store: one SQLite file, made from a log and thrown away at will.
+"""The read store: one SQLite file, made from the logs of a ledger and thrown away at will.
 
-Rows and cursor are written in one transaction, so each entry counts exactly once. Sealed fields
-stay sealed: nothing personal lies here in clear.
+Rows and cursor are written in one transaction, so each entry counts exactly once. Each log has a
+cursor of its own, and an entry is named by log and index. Sealed fields stay sealed: nothing
+personal lies here in clear.
 """
 
 from __future__ import annotations
@@ -16,25 +17,27 @@ import msgspec
 from ledger.app.submission import UnavailableError
 from ledger.core.action import stream_id
 from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
+from ledger.core.ids import log_of
 
-PROJECTION_VERSION: Final = 2
+PROJECTION_VERSION: Final = 3
 """Raised whenever a fold or a table changes: a store of another version is made anew."""
 
 BUSY_TIMEOUT_SECONDS: Final = 10.0
 
 SCHEMA: Final = """
 CREATE TABLE cursor (
-    one INTEGER PRIMARY KEY CHECK (one = 0), origin TEXT NOT NULL, position INTEGER NOT NULL,
-    size INTEGER NOT NULL, leaf TEXT NOT NULL, recorded_at TEXT NOT NULL
+    log INTEGER PRIMARY KEY, origin TEXT NOT NULL, position INTEGER NOT NULL,
+    size INTEGER NOT NULL, leaf TEXT NOT NULL, genesis TEXT NOT NULL, recorded_at TEXT NOT NULL
 ) STRICT;
 CREATE TABLE stream (
     stream TEXT PRIMARY KEY, version INTEGER NOT NULL, leaf TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE log_key (
-    idx INTEGER PRIMARY KEY, type TEXT NOT NULL, action BLOB NOT NULL
-) STRICT;
+    log INTEGER NOT NULL, idx INTEGER NOT NULL, type TEXT NOT NULL, action BLOB NOT NULL,
+    PRIMARY KEY (log, idx)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE timeline (
-    idx INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL,
+    log INTEGER NOT NULL, idx INTEGER NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL,
     recorded_at TEXT NOT NULL, occurred_at TEXT NOT NULL, type TEXT NOT NULL,
     actor_kind TEXT NOT NULL, actor TEXT NOT NULL, leaf TEXT NOT NULL, action BLOB NOT NULL
 ) STRICT;
@@ -68,18 +71,19 @@ CREATE TABLE name (
     kind TEXT NOT NULL, id TEXT NOT NULL, plain TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE parked (
-    stream TEXT PRIMARY KEY, idx INTEGER NOT NULL, type TEXT NOT NULL, error TEXT NOT NULL,
-    data BLOB NOT NULL
+    stream TEXT PRIMARY KEY, log INTEGER NOT NULL, idx INTEGER NOT NULL, type TEXT NOT NULL,
+    error TEXT NOT NULL, data BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE finding (
-    number INTEGER PRIMARY KEY, code TEXT NOT NULL, idx INTEGER NOT NULL,
-    position INTEGER NOT NULL, finding BLOB NOT NULL, UNIQUE (code, idx, position)
+    number INTEGER PRIMARY KEY, log INTEGER NOT NULL, code TEXT NOT NULL, idx INTEGER NOT NULL,
+    position INTEGER NOT NULL, finding BLOB NOT NULL, UNIQUE (log, code, idx, position)
 ) STRICT;
 """
 
 INDEXES: Final = """
+CREATE UNIQUE INDEX IF NOT EXISTS timeline_place ON timeline (log, idx);
 CREATE UNIQUE INDEX IF NOT EXISTS timeline_stream ON timeline (stream, version);
-CREATE INDEX IF NOT EXISTS timeline_actor ON timeline (actor);
+CREATE INDEX IF NOT EXISTS timeline_actor ON timeline (actor, log, idx);
 CREATE INDEX IF NOT EXISTS timeline_leaf ON timeline (leaf);
 CREATE INDEX IF NOT EXISTS interval_officer ON interval (officer, from_at);
 CREATE INDEX IF NOT EXISTS handover_giver ON handover (giver, receiver);
@@ -92,12 +96,19 @@ class Cursor(msgspec.Struct, frozen=True):
     """How far a log was folded: size, leaf and newest recorded_at, and the position to read next.
 
     The position lies directly behind the record of the head: strays behind it are read again.
+    `genesis` is the leaf of index 0, "" before it was folded.
     """
 
     origin: str
     position: int
     head: Head
+    genesis: str
     recorded_at: str
+
+    @property
+    def log(self) -> int:
+        """The number of the log."""
+        return log_of(self.origin)
 
 
 class ReadStore:
@@ -129,17 +140,35 @@ class ReadStore:
             ) from error
         return cls(path, connection)
 
-    def cursor(self) -> Cursor | None:
-        """How far the store has come; None for an empty one."""
-        row = self.connection.execute(
-            "SELECT origin, position, size, leaf, recorded_at FROM cursor"
-        ).fetchone()
-        return None if row is None else Cursor(row[0], row[1], Head(row[2], row[3]), row[4])
+    def cursors(self) -> tuple[Cursor, ...]:
+        """How far the store has come in each log that it knows, by log number."""
+        rows = self.rows(
+            "SELECT origin, position, size, leaf, genesis, recorded_at FROM cursor ORDER BY log"
+        )
+        return tuple(Cursor(row[0], row[1], Head(row[2], row[3]), row[4], row[5]) for row in rows)
 
-    def head(self) -> Head:
-        """Size and leaf that every answer of this store stands on."""
-        cursor = self.cursor()
+    def cursor(self, log: int = 0) -> Cursor | None:
+        """How far the store has come in one log; None where it has nothing of it."""
+        return next((cursor for cursor in self.cursors() if cursor.log == log), None)
+
+    def head(self, log: int = 0) -> Head:
+        """Size and leaf of one log, on which every answer about its streams stands."""
+        cursor = self.cursor(log)
         return EMPTY_HEAD if cursor is None else cursor.head
+
+    def put_cursor(self, cursor: Cursor) -> None:
+        """Set the cursor of a log, within the transaction that writes what it speaks of."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO cursor VALUES (?,?,?,?,?,?,?)",
+            (
+                cursor.log,
+                cursor.origin,
+                cursor.position,
+                *cursor.head,
+                cursor.genesis,
+                cursor.recorded_at,
+            ),
+        )
 
     def make_indexes(self) -> None:
         """Make the indexes that are missing; call when the store has caught up."""

@@ -173,7 +173,9 @@ def main() -> None:
         path = Path(name) / "read.sqlite"
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         cpu, begun = _cpu_seconds(), perf_counter()
-        rebuilt = rebuild(log, path, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        rebuilt = rebuild(
+            [log], path, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True
+        )
         seconds, cpu = perf_counter() - begun, _cpu_seconds() - cpu
         size = path.stat().st_size
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory

@@ -86,9 +86,9 @@ def test_receipt_a_second_import_adds_nothing_and_a_rebuild_gives_the_same(tmp_p
         assert opened.logs[0].head().size == size
 
         rebuilt = rebuild(
-            opened.readers[0],
+            opened.readers,
             opened.settings.read_path,
-            genesis_leaf=opened.trust[0].genesis_leaf,
+            genesis_leaves=opened.genesis_leaves,
             strict_rows=True,
         )
         assert rebuilt.compared

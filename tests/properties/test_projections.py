@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from ledger.app.ports import Record
 from ledger.core.action import Action
+from ledger.core.ids import log_number, log_of
 from ledger.core.times import parse_instant
 from projections.folds.custody import Interval
 from projections.folds.dossier import EMPTY_FOLD, fold_dossier
-from projections.queries.as_of import AsOf
+from projections.queries.as_of import NOW, AsOf
 from projections.queries.digest import digests
 from projections.queries.dossiers import get_dossier, list_dossiers
 from projections.queries.officers import list_officers
+from projections.queries.timeline import EventFilter, events
 from projections.reports.officer import officer_report
 from projections.runtime.rebuild import rebuild
 from projections.runtime.runner import project
@@ -139,6 +141,25 @@ class Window:
         """Nothing is open."""
 
 
+class Ledger:
+    """Several logs in memory; each action lies in the log of its stream."""
+
+    def __init__(self, logs: int, name: str = "office") -> None:
+        self.logs = [Log(name, number, logs) for number in range(logs)]
+        self.genesis_leaves = {log.origin: log.genesis_leaf for log in self.logs}
+
+    def append(self, action: Action) -> None:
+        """Record an action by itself, a minute after the one before it, whatever log that is in."""
+        log = self.logs[log_number(action.stream, len(self.logs))]
+        log.minutes = max(log.minutes for log in self.logs)
+        log.append(action)
+
+    def project(self, store: ReadStore, order: Sequence[int]) -> int:
+        """Fold all logs, read in an order."""
+        readers = [self.logs[number] for number in order]
+        return project(readers, store, genesis_leaves=self.genesis_leaves, strict_rows=False)
+
+
 def merged(lives: list[list[Action]], order: Sequence[int]) -> list[Action]:
     """One order of all actions that keeps that of each dossier."""
     left = [list(life) for life in lives]
@@ -166,13 +187,22 @@ def test_any_batches_any_restarts_any_log_give_the_same_digests(
         for grown, most in stops:
             if grown >= live.head().size:
                 window = Window(first, grown, most)
-                project(window, live, genesis_leaf=first.genesis_leaf, strict_rows=True)
-        project(first, live, genesis_leaf=first.genesis_leaf, strict_rows=True)
-        project(second, other, genesis_leaf=second.genesis_leaf, strict_rows=False)
+                project(
+                    [window],
+                    live,
+                    genesis_leaves={window.origin: first.genesis_leaf},
+                    strict_rows=True,
+                )
+        project([first], live, genesis_leaves={first.origin: first.genesis_leaf}, strict_rows=True)
+        project(
+            [second], other, genesis_leaves={second.origin: second.genesis_leaf}, strict_rows=False
+        )
         assert live.head() == first.head
         found = digests(live)
         assert digests(other) == found
-        made = rebuild(first, live.path, genesis_leaf=first.genesis_leaf, strict_rows=True)
+        made = rebuild(
+            [first], live.path, genesis_leaves={first.origin: first.genesis_leaf}, strict_rows=True
+        )
         assert (made.compared, made.digests) == (True, found)
 
 
@@ -184,9 +214,11 @@ def test_the_past_is_the_prefix_folded_from_zero(lives: list[list[Action]], data
         log.append(action)
     index = data.draw(st.integers(0, log.head.size - 1))
     with new_store() as whole, new_store() as prefix:
-        project(log, whole, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        project([log], whole, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
         window = Window(log, index + 1, 5_000)
-        project(window, prefix, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        project(
+            [window], prefix, genesis_leaves={window.origin: log.genesis_leaf}, strict_rows=True
+        )
         as_of = AsOf("index", index=index)
         assert list_dossiers(whole, at="", as_of=as_of) == list_dossiers(prefix, at="")
         for number in range(len(lives)):
@@ -199,7 +231,7 @@ def test_reports_agree_with_the_lists(lives: list[list[Action]]):
     log = Log()
     log.append(*(action for life in lives for action in life))
     with new_store() as store:
-        project(log, store, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        project([log], store, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
         given_up = received = 0
         for row in list_officers(store):
             report = officer_report(store, row.officer)
@@ -210,3 +242,66 @@ def test_reports_agree_with_the_lists(lives: list[list[Action]]):
             received += len(report.received)
         ((pairs,),) = store.rows("SELECT count(*) FROM handover")
         assert given_up == received == pairs
+
+
+@settings(max_examples=40, deadline=None)
+@given(OFFICES, st.integers(2, 4), st.data())
+def test_any_number_of_logs_in_any_order_gives_the_same_digests(
+    lives: list[list[Action]], logs: int, data: st.DataObject
+):
+    size = sum(map(len, lives))
+    one, several = Ledger(1), Ledger(logs)
+    actions = merged(lives, data.draw(st.lists(st.integers(0, 3), min_size=size, max_size=size)))
+    stop = data.draw(st.integers(0, size))
+    orders = st.permutations(range(logs))
+    with new_store() as alone, new_store() as store:
+        for place, action in enumerate(actions):
+            if place == stop:
+                several.project(store, data.draw(orders))
+            one.append(action)
+            several.append(action)
+        assert one.project(alone, [0]) == size + 1
+        several.project(store, data.draw(orders))
+        assert [cursor.head for cursor in store.cursors()] == [log.head for log in several.logs]
+        found = digests(alone)
+        assert digests(store) == found
+        made = rebuild(
+            several.logs, store.path, genesis_leaves=several.genesis_leaves, strict_rows=True
+        )
+        assert (made.entries, made.compared, made.digests) == (size + logs, True, found)
+
+
+def told(store: ReadStore, as_of: AsOf) -> list[tuple[str, int, str]]:
+    """Entries in the order of their recording, but for those of the logs themselves."""
+    rows = events(store, EventFilter(), as_of)
+    return [(r.stream, r.version, r.recorded_at) for r in rows if r.stream.startswith("dossier:")]
+
+
+@settings(max_examples=25, deadline=None)
+@given(OFFICES, st.integers(2, 4), st.data())
+def test_a_recorded_moment_is_the_same_in_any_number_of_logs(
+    lives: list[list[Action]], logs: int, data: st.DataObject
+):
+    one, several = Ledger(1), Ledger(logs)
+    for action in merged(lives, data.draw(st.lists(st.integers(0, 3), max_size=40))):
+        one.append(action)
+        several.append(action)
+    with new_store() as alone, new_store() as store:
+        one.project(alone, [0])
+        several.project(store, range(logs))
+        log = data.draw(st.sampled_from(several.logs))
+        index = data.draw(st.integers(0, log.head.size - 1))
+        by_index = AsOf("index", index=index, log=log_of(log.origin))
+        moment = AsOf(at=by_index.moment(store))
+        assert told(store, NOW) == told(alone, NOW)
+        assert told(store, moment) == told(alone, moment) == told(store, by_index)
+        for as_of in (NOW, moment):
+            assert list_dossiers(store, at="", as_of=as_of) == list_dossiers(
+                alone, at="", as_of=as_of
+            )
+        for officer in list_officers(alone):
+            ours, theirs = (officer_report(s, officer.officer) for s in (store, alone))
+            assert ours is not None
+            assert theirs is not None
+            assert (ours.adds_up, ours.entries_by_type) == (True, theirs.entries_by_type)
+            assert (ours.held, ours.dossiers) == (theirs.held, theirs.dossiers)

@@ -90,10 +90,12 @@ def imported(
 class Log:
     """A log in memory: append signed actions, or whatever lies in a broker's partition."""
 
-    def __init__(self, name: str = "office") -> None:
+    def __init__(self, name: str = "office", number: int = 0, logs: int = 1) -> None:
         keys = [LEDGER.enrolled(), SOURCE.enrolled()]
-        genesis = genesis_entry(name, 0, 1, keys, LEDGER, action_id(name), AT, "0" * 64)
-        self.origin = f"{name}/0"
+        genesis = genesis_entry(
+            name, number, logs, keys, LEDGER, action_id(f"{name}/{number}"), AT, "0" * 64
+        )
+        self.origin = f"{name}/{number}"
         self.genesis_leaf = leaf_hash(genesis).hex()
         self.head = Head(1, self.genesis_leaf)
         own = stream_id("ledger", self.origin)
@@ -101,7 +103,7 @@ class Log:
         self.own_stream = own
         self.records: list[bytes] = [genesis]
         self.reads: list[int] = []
-        self._minutes = 60.0 * 24 * 365
+        self.minutes = 60.0 * 24 * 365
 
     def stream_head(self, stream: str) -> StreamHead:
         return self.streams.get(stream, EMPTY_STREAM)
@@ -129,10 +131,10 @@ class Log:
 
     def recorded_at(self) -> str:
         """The recording time of the newest group."""
-        return at(self._minutes)
+        return at(self.minutes)
 
     def _group(self, actions: Sequence[Action], key: SigningKey) -> Any:
-        self._minutes += 1
+        self.minutes += 1
         bodies = [encode_action(action) for action in actions]
         signed = tuple(
             SignedAction(action.id, action.stream, action.type, body, sigs)

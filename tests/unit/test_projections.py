@@ -123,7 +123,9 @@ def ledger_action(number: int, origin: str, type_name: str, data: dict[str, Any]
 
 
 def run(log: GrowingLog, store: ReadStore, *, strict: bool = True, live: bool = True) -> int:
-    return project(log, store, genesis_leaf=log.genesis_leaf, strict_rows=strict, live=live)
+    return project(
+        [log], store, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=strict, live=live
+    )
 
 
 @pytest.fixture
@@ -186,7 +188,9 @@ def test_any_batches_and_restarts_give_the_rows_of_one_go(
         assert digests(many) == digests(one)
         many.close()
         one.close()
-        rebuilt = rebuild(parts, many.path, genesis_leaf=parts.genesis_leaf, strict_rows=True)
+        rebuilt = rebuild(
+            [parts], many.path, genesis_leaves={parts.origin: parts.genesis_leaf}, strict_rows=True
+        )
         assert rebuilt.compared
         assert rebuilt.entries == len(actions) + 1
 
@@ -199,7 +203,7 @@ def test_a_live_row_that_was_altered_stops_the_rebuild_and_both_files_stay(
     store.connection.execute("UPDATE interval SET officer = 'dung' WHERE officer = 'chi'")
     store.close()
     with pytest.raises(FindingError) as error:
-        rebuild(log, store.path, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        rebuild([log], store.path, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
     assert error.value.finding.code == "projection.digest_mismatch"
     assert "interval" in error.value.finding.message
     assert store.path.exists()
@@ -350,7 +354,7 @@ def test_an_unknown_type_parks_its_stream_only_and_fails_a_rebuild(store: ReadSt
     assert other.state.version == 2
     store.close()
     with pytest.raises(FindingError) as error:
-        rebuild(log, store.path, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        rebuild([log], store.path, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
     assert code_of(error)[0] == "projection.unreadable"
     assert error.value.finding.stream == "dossier:D1"
 
@@ -448,7 +452,7 @@ def test_the_officer_report_links_every_number_and_judges_nobody(store: ReadStor
     run(log, store)
     report = officer_report(store, "an")
     assert report is not None
-    assert report.head == log.head
+    assert report.heads == {log.origin: log.head}
     assert [link.index for link in report.entries] == [1, 3]
     assert [link.leaf for link in report.entries] == [
         leaf_hash(log.records[i] or b"").hex() for i in (1, 3)

@@ -37,7 +37,7 @@ def log() -> Log:
 @pytest.fixture
 def store(tmp_path: Path, log: Log) -> Iterator[ReadStore]:
     opened = ReadStore.open(tmp_path / "read.sqlite")
-    project(log, opened, genesis_leaf=log.genesis_leaf, strict_rows=True)
+    project([log], opened, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
     yield opened
     opened.close()
 
@@ -129,7 +129,7 @@ def test_officers_and_hand_overs(store: ReadStore):
 
 def test_everything_is_found_by_what_one_has_in_hand(store: ReadStore, log: Log):
     leaf = store.rows("SELECT leaf FROM timeline WHERE idx = 3")[0][0]
-    third = Found("entry", "dossier:A#3", 3)
+    third = Found("entry", "dossier:A#3", 3, 0)
     assert find(store, "3") == [third]
     assert find(store, leaf[:9].upper()) == [third]
     assert find(store, leaf) == [third]
@@ -146,7 +146,7 @@ def test_the_report_links_every_number_and_adds_up(store: ReadStore):
     assert report is not None
     assert report.note == NOTE
     assert [entry.index for entry in report.entries] == [3, 5, 6]
-    assert report.head == store.head()
+    assert report.heads == {"office/0": store.head()}
     assert report.dossiers == ("dossier:A",)
     assert [(link.other, link.version, link.index) for link in report.received] == [
         ("lan", 3, 3),

@@ -28,7 +28,9 @@ def store(tmp_path: Path) -> Iterator[ReadStore]:
 
 
 def catch_up(log: Log, store: ReadStore, *, strict: bool = False, live: bool = True) -> int:
-    return project(log, store, genesis_leaf=log.genesis_leaf, strict_rows=strict, live=live)
+    return project(
+        [log], store, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=strict, live=live
+    )
 
 
 def stopped(log: Log, store: ReadStore, *, strict: bool = False, live: bool = True) -> str:
@@ -108,7 +110,7 @@ def test_a_store_of_another_log_or_genesis_stops(store: ReadStore):
     catch_up(log, store)
     assert stopped(other, store) == "projection.other_log"
     with pytest.raises(FindingError) as caught:
-        project(log, store, genesis_leaf=other.genesis_leaf, strict_rows=True)
+        project([log], store, genesis_leaves={log.origin: other.genesis_leaf}, strict_rows=True)
     assert caught.value.finding.code == "trust.genesis_mismatch"
 
 
@@ -116,7 +118,7 @@ def test_a_genesis_that_is_not_the_pinned_one_stops_before_anything(tmp_path: Pa
     log = Log()
     fresh = ReadStore.open(tmp_path / "fresh.sqlite")
     with pytest.raises(FindingError) as caught:
-        project(log, fresh, genesis_leaf="f" * 64, strict_rows=True)
+        project([log], fresh, genesis_leaves={log.origin: "f" * 64}, strict_rows=True)
     assert caught.value.finding.code == "trust.genesis_mismatch"
     assert fresh.head().size == 0
     fresh.close()
@@ -258,8 +260,8 @@ def test_a_rebuild_gives_the_live_digests_and_switches(tmp_path: Path):
     catch_up(log, live)
     expected = digests(live)
     live.close()
-    made = rebuild(log, path, genesis_leaf=log.genesis_leaf, strict_rows=True)
-    assert (made.compared, made.digests, made.head) == (True, expected, log.head)
+    made = rebuild([log], path, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
+    assert (made.compared, made.digests, made.heads) == (True, expected, {log.origin: log.head})
     assert [item.name for item in tmp_path.iterdir()] == ["read.sqlite"]
 
 
@@ -272,7 +274,7 @@ def test_a_live_projection_that_says_something_else_is_kept_as_evidence(tmp_path
     live.connection.execute("UPDATE interval SET officer = 'hoa' WHERE officer = 'lan'")
     live.close()
     with pytest.raises(FindingError) as caught:
-        rebuild(log, path, genesis_leaf=log.genesis_leaf, strict_rows=True)
+        rebuild([log], path, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
     assert caught.value.finding.code == "projection.digest_mismatch"
     assert path.exists()
     assert path.with_name("read.sqlite.rebuild").exists()
