@@ -13,8 +13,9 @@ from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
 from ledger.app.submission import RefusedError
 from ledger.core.action import Action, ActionError, decode_action
 from ledger.core.merkle import ProofError
-from ledger.core.times import format_instant
+from ledger.core.times import format_instant, parse_instant
 from ledger.domain.events import EventError, decode_event, is_registered
+from ledger.domain.fields import FIRST_YEAR, LAST_YEAR
 from ledger.entry.entry import Signature
 from ledger.entry.signatures import KeyRing, SignatureError
 
@@ -24,43 +25,59 @@ def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
     try:
         action = decode_action(data)
     except ActionError as error:
-        raise RefusedError(
-            "action.malformed", str(error), next_step="mend the named field and send it again"
-        ) from error
+        raise _malformed(error, error.field, error.value) from error
     if not is_registered(action.type):
         raise RefusedError(
             "action.unknown_type",
             f"{action.type} is no event type of this ledger",
             field="type",
-            next_step="see docs/reference for the types, or install newer software",
+            value=action.type,
+            next_step="see docs/reference/events.md for the types, or install newer software",
         )
     if action.stream.startswith("ledger:"):
         raise RefusedError(
             "action.reserved_stream",
             "the log's own stream is written by the ledger alone",
             field="stream",
+            value=action.stream,
         )
     try:
         decode_event(action.type, action.data)
     except EventError as error:
-        raise RefusedError("action.malformed", str(error), field="data") from error
+        raise _malformed(error, error.field, error.value) from error
     if action.ledger not in ("", ledger_name):
         raise RefusedError(
             "action.other_ledger",
             f"signed for ledger {action.ledger!r}, this is {ledger_name!r}",
             field="ledger",
+            value=action.ledger,
             next_step="send it to the ledger that it names",
         )
+    at = action.occurred_at.at
+    if not FIRST_YEAR <= parse_instant(at).year <= LAST_YEAR:
+        msg = f"occurred_at.at: {at} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise _malformed(ValueError(msg), "occurred_at.at", at)
     latest = format_instant(now + timedelta(seconds=OCCURRED_AHEAD_SECONDS_MAX))
-    if action.occurred_at.at > latest:
+    if at > latest:
         raise RefusedError(
             "action.from_the_future",
-            f"occurred_at {action.occurred_at.at} lies more than "
+            f"occurred_at {at} lies more than "
             f"{OCCURRED_AHEAD_SECONDS_MAX:.0f} s after now ({format_instant(now)})",
-            field="occurred_at",
+            field="occurred_at.at",
+            value=at,
             next_step="set the clock of the source",
         )
     return action
+
+
+def _malformed(error: ValueError, field: str, value: object) -> RefusedError:
+    return RefusedError(
+        "action.malformed",
+        str(error),
+        field=field,
+        value=value,
+        next_step="mend the named field and send it again",
+    )
 
 
 def check_signatures(data: bytes, sigs: Sequence[Signature], keys: KeyRing) -> None:

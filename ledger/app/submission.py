@@ -76,12 +76,25 @@ class LedgerError(Exception):
 
 
 class RefusedError(LedgerError):
-    """The ledger recorded nothing of this submission. `field` names what is wrong, where known."""
+    """The ledger recorded nothing of this submission. `field` names what is wrong, where known.
 
-    def __init__(self, code: str, message: str, *, field: str = "", next_step: str = "") -> None:
+    `value` is what stands in that field, for the sender only: it may be personal and never goes
+    into the message, which is logged.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str = "",
+        value: object = None,
+        next_step: str = "",
+    ) -> None:
         super().__init__(message, next_step=next_step)
         self.code = code
         self.field = field
+        self.value = value
 
 
 class OutcomeUnknownError(LedgerError):

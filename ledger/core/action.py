@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from ledger.core.canonical import CanonicalError, decode_canonical, encode_canonical
+from ledger.core.faults import field_fault
 from ledger.core.times import parse_instant
 
 STREAM_KINDS: Final = frozenset(
@@ -46,7 +47,16 @@ _SAFE = re.compile(r"[A-Za-z0-9._~/-]+")
 
 
 class ActionError(ValueError):
-    """The bytes are canonical JSON or not even that, but they are no action. Names the field."""
+    """The bytes are canonical JSON or not even that, but they are no action.
+
+    `field` is the path from the action's root ("" where no field is to blame), `value` what stands
+    there (None: nothing).
+    """
+
+    def __init__(self, message: str, field: str = "", value: object = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
 
 
 class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,14 +129,14 @@ def check_action(action: Action) -> None:
         parse_instant(action.occurred_at.at)
     except ValueError as error:
         msg = f"occurred_at.at: {error}"
-        raise ActionError(msg) from error
+        raise ActionError(msg, "occurred_at.at", action.occurred_at.at) from error
     kind = action.stream.partition(":")[0]
     if kind not in STREAM_KINDS:
         msg = f"stream: kind {kind!r} is not one of {', '.join(sorted(STREAM_KINDS))}"
-        raise ActionError(msg)
+        raise ActionError(msg, "stream", action.stream)
     if action.type.partition(".")[0] != kind and (kind, action.type) != FOREIGN_EVENT:
         msg = f"type: {action.type} does not belong to a stream of kind {kind!r}"
-        raise ActionError(msg)
+        raise ActionError(msg, "type", action.type)
 
 
 def encode_action(action: Action) -> bytes:
@@ -140,7 +150,8 @@ def convert_action(value: object) -> Action:
     try:
         action = msgspec.convert(value, Action)
     except msgspec.ValidationError as error:
-        raise ActionError(str(error)) from error
+        fault = field_fault(str(error), value)
+        raise ActionError(str(error), fault.path, fault.value) from error
     check_action(action)
     return action
 

@@ -14,9 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
+from ledger.core.faults import field_fault
 from ledger.core.times import parse_instant
 from ledger.domain import events_clock as c
 from ledger.domain import events_dossier as d
+from ledger.domain import events_exceptions as x
+from ledger.domain import events_inspection as i
+from ledger.domain import events_office as o
 from ledger.domain import events_registry as r
 from ledger.domain.fields import FIRST_YEAR, LAST_YEAR, EventData
 
@@ -25,6 +29,7 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E02", "dossier.document_reuse_checked.v1", d.DocumentReuseChecked),
     ("E03", "dossier.document_attached.v1", d.DocumentAttached),
     ("E03", "dossier.document_replaced.v1", d.DocumentReplaced),
+    ("E04", "dossier.document_digitised.v1", o.DocumentDigitised),
     ("E05", "dossier.intake_checked.v1", d.IntakeChecked),
     ("E06", "dossier.accepted.v1", d.Accepted),
     ("E07", "dossier.refused.v1", d.Refused),
@@ -36,11 +41,21 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E13", "dossier.custody_rejected.v1", d.CustodyRejected),
     ("E14", "dossier.assigned.v1", d.Assigned),
     ("E14", "dossier.reassigned.v1", d.Reassigned),
+    ("E15", "dossier.work_started.v1", o.WorkStarted),
+    ("E15", "dossier.work_suspended.v1", o.WorkSuspended),
+    ("E15", "dossier.work_resumed.v1", o.WorkResumed),
     ("E16", "dossier.appraisal_recorded.v1", d.AppraisalRecorded),
+    ("E17", "dossier.verification_ordered.v1", o.VerificationOrdered),
+    ("E17", "dossier.field_inspection_done.v1", o.FieldInspectionDone),
+    ("E18", "dossier.meeting_held.v1", o.MeetingHeld),
+    ("E19", "dossier.note_added.v1", o.NoteAdded),
+    ("E20", "dossier.viewed.v1", o.Viewed),
+    ("E20", "dossier.exported.v1", o.Exported),
     ("E21", "dossier.consultation_requested.v1", d.ConsultationRequested),
     ("E22", "dossier.consultation_answered.v1", d.ConsultationAnswered),
     ("E23", "dossier.consultation_lapsed.v1", d.ConsultationLapsed),
     ("E24", "dossier.escalated_for_opinion.v1", d.EscalatedForOpinion),
+    ("E25", "dossier.escalation_answered.v1", o.EscalationAnswered),
     ("E26", "dossier.draft_submitted.v1", d.DraftSubmitted),
     ("E27", "dossier.draft_returned.v1", d.DraftReturned),
     ("E28", "dossier.approved.v1", d.Approved),
@@ -50,11 +65,15 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E30", "dossier.negative_decision_issued.v1", d.NegativeDecisionIssued),
     ("E31", "dossier.returned_to_result_desk.v1", d.ReturnedToResultDesk),
     ("E32", "dossier.result_delivered.v1", d.ResultDelivered),
+    ("E33", "dossier.electronic_result_issued.v1", o.ElectronicResultIssued),
     ("E34", "dossier.deadline_set.v1", c.DeadlineSet),
     ("E35", "dossier.deadline_paused.v1", c.DeadlinePaused),
     ("E35", "dossier.deadline_resumed.v1", c.DeadlineResumed),
     ("E36", "dossier.deadline_extended.v1", c.DeadlineExtended),
     ("E37", "dossier.apology_issued.v1", c.ApologyIssued),
+    ("E38", "dossier.urge_issued.v1", o.UrgeIssued),
+    ("E38", "dossier.urge_answered.v1", o.UrgeAnswered),
+    ("E39", "dossier.overdue_detected.v1", o.OverdueDetected),
     ("E40", "dossier.financial_obligation_issued.v1", c.FinancialObligationIssued),
     ("E41", "dossier.payment_confirmed.v1", c.PaymentConfirmed),
     ("E41", "dossier.payment_failed.v1", c.PaymentFailed),
@@ -62,7 +81,20 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E42", "dossier.withdrawal_requested.v1", d.WithdrawalRequested),
     ("E42", "dossier.withdrawn.v1", d.Withdrawn),
     ("E43", "dossier.processing_stopped.v1", d.ProcessingStopped),
+    ("E44", "dossier.reopened.v1", x.Reopened),
+    ("E45", "dossier.merged.v1", x.Merged),
+    ("E45", "dossier.split.v1", x.Split),
+    ("E45", "dossier.linked_to.v1", x.LinkedTo),
+    ("E46", "dossier.rerouted.v1", x.Rerouted),
     ("E47", "dossier.event_corrected.v1", d.EventCorrected),
+    ("E48", "dossier.attempt_rejected.v1", x.AttemptRejected),
+    ("E49", "dossier.synchronised_to_portal.v1", x.SynchronisedToPortal),
+    ("E49", "dossier.sync_failed.v1", x.SyncFailed),
+    ("E50", "dossier.archived_transferred.v1", x.ArchivedTransferred),
+    ("E51", "dossier.feedback_filed.v1", x.FeedbackFiled),
+    ("E51", "dossier.complaint_filed.v1", x.ComplaintFiled),
+    ("E51", "dossier.answered.v1", x.Answered),
+    ("E52", "dossier.satisfaction_rated.v1", x.SatisfactionRated),
     ("E53", "dossier.action_imported.v1", d.ActionImported),
     ("E60", "officer.registered.v1", r.OfficerRegistered),
     ("E60", "officer.moved.v1", r.OfficerMoved),
@@ -82,8 +114,20 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ),
     ("E64", "authority.matrix_published.v1", r.AuthorityMatrixPublished),
     ("E65", "calendar.published.v1", r.CalendarPublished),
+    ("E66", "system.outage_declared.v1", r.SystemOutageDeclared),
     ("E67", "ledger.key_enrolled.v1", r.KeyEnrolled),
     ("E67", "ledger.key_revoked.v1", r.KeyRevoked),
+    ("E70", "inspection.opened.v1", i.InspectionOpened),
+    ("E71", "inspection.evidence_requested.v1", i.EvidenceRequested),
+    ("E71", "inspection.evidence_exported.v1", i.EvidenceExported),
+    ("E72", "inspection.legal_hold_placed.v1", i.LegalHoldPlaced),
+    ("E72", "inspection.legal_hold_released.v1", i.LegalHoldReleased),
+    ("E73", "inspection.finding_raised.v1", i.FindingRaised),
+    ("E74", "inspection.explanation_requested.v1", i.ExplanationRequested),
+    ("E74", "inspection.explanation_submitted.v1", i.ExplanationSubmitted),
+    ("E75", "inspection.finding_decided.v1", i.FindingDecided),
+    ("E76", "inspection.identity_revealed.v1", i.IdentityRevealed),
+    ("E77", "inspection.audit_access.v1", i.AuditAccess),
     ("log", "ledger.genesis.v1", r.Genesis),
     ("log", "ledger.writer_opened.v1", r.WriterOpened),
     ("log", "ledger.loss_accepted.v1", r.LossAccepted),
@@ -97,13 +141,24 @@ EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(
 PERSONAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "dossier.submitted.v1": ("applicant_name", "contact"),
+        "dossier.feedback_filed.v1": ("filer",),
+        "dossier.complaint_filed.v1": ("filer",),
+        "inspection.explanation_submitted.v1": ("explanation",),
+        "dossier.event_corrected.v1": ("after",),
         "officer.registered.v1": ("name",),
     }
 )
-"""Fields of `data` that hold personal data and are therefore sealed, by type."""
+"""Fields of `data` that hold personal data and are therefore sealed, by type.
 
+`after` of a correction is sealed where the field that it corrects is one of these.
+"""
 
-_FIELD = re.compile(r"`\$\.?([^`]*)`|field `([^`]*)`")
+_PERSONAL_NAMES: Final = frozenset(
+    name
+    for type_name, names in PERSONAL_FIELDS.items()
+    if type_name.startswith("dossier.")
+    for name in names
+)
 
 
 class EventError(ValueError):
@@ -142,26 +197,17 @@ def decode_event(type_name: str, data: Mapping[str, Any]) -> EventData:
         elif value is not None:
             for place, text in enumerate(value):
                 _check(type_name, f"data.{name}[{place}]", text, check)
+    if isinstance(event, d.EventCorrected) and isinstance(event.after, str):
+        corrected = event.field.rpartition(".")[2]
+        if corrected in _PERSONAL_NAMES:
+            reason = f"{corrected} is personal: seal what it is corrected to"
+            raise EventError(type_name, "data.after", event.after, reason)
     return event
 
 
 def _event_error(type_name: str, data: Mapping[str, Any], message: str) -> EventError:
     """What msgspec says, with the path from the action's root and the value that stands there."""
-    reason, _, _ = message.partition(" - at `$")
-    found = {
-        kind: path
-        for match in _FIELD.finditer(message)
-        if (kind := match.lastindex) and (path := match.group(kind))
-    }
-    path = ".".join(part for part in (found.get(1, ""), found.get(2, "")) if part)
-    value: Any = data
-    for part in re.findall(r"[^.\[\]]+", path):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, (list, tuple)) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            value = None
+    path, value, reason = field_fault(message, data)
     return EventError(type_name, f"data.{path}" if path else "data", value, reason)
 
 

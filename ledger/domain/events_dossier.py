@@ -325,12 +325,16 @@ class ProcessingStopped(DossierData, frozen=True, kw_only=True):
 
 
 class EventCorrected(DossierData, frozen=True, kw_only=True):
-    """E47: a correction as a new event; what it corrects stays. `field` is a path in its data."""
+    """E47: a correction as a new event; what it corrects stays. `field` is a path in its data.
+
+    `before_hash` is the SHA-256 of the canonical JSON of what stood there, `after` the canonical
+    JSON of what stands there now; for a personal field `after` is sealed.
+    """
 
     correction_of: Code
     field: Code
     before_hash: Hash
-    after: Text
+    after: Text | Sealed
     approver: str = ""
 
 

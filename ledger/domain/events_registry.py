@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ledger.domain.fields import Code, Count, Date, EventData, Hash, Sealed, Text
+from ledger.domain.fields import Code, Count, Date, EventData, Hash, Instant, Sealed, Text
 
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
@@ -139,6 +139,15 @@ class CalendarPublished(EventData, frozen=True, kw_only=True):
     data_hash: str = ""
     holidays: tuple[Date, ...] = ()
     makeup_days: tuple[Date, ...] = ()
+
+
+class SystemOutageDeclared(EventData, frozen=True, kw_only=True):
+    """E66: systems did not work; no `to_at` = they still do not. The time is nobody's (X, F9)."""
+
+    systems: tuple[Code, ...]
+    from_at: Instant
+    to_at: Instant | Unset = UNSET
+    reason: str = ""
 
 
 class Key(EventData, frozen=True):

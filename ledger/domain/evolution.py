@@ -39,6 +39,8 @@ PORTAL_STATUS: Final[Mapping[str, int]] = MappingProxyType(
 
 _WAITING: Final = frozenset({"intake_supplement", "appraisal_supplement", "awaiting_payment"})
 
+_LOOKS: Final = frozenset({"dossier.viewed.v1", "dossier.exported.v1"})
+
 LEDGER_ACTOR: Final = "ledger"
 """Actor id (kind system) of what the ledger itself derives."""
 
@@ -46,6 +48,14 @@ LEDGER_ACTOR: Final = "ledger"
 def is_derived(action: Action) -> bool:
     """Whether the ledger derived this action from another (a due date set, a clock paused)."""
     return action.actor.kind == "system" and action.actor.id == LEDGER_ACTOR
+
+
+def is_passive(action: Action) -> bool:
+    """Whether the action is nobody's work: derived by the ledger, or a look at the dossier (E20).
+
+    It ends and begins nothing in custody and succession, and shows nobody as the holder.
+    """
+    return action.type in _LOOKS or is_derived(action)
 
 
 def _status(name: str) -> Changes:
@@ -359,7 +369,7 @@ def evolve(state: DossierState, action: Action, version: int) -> DossierState:
     procedure = action.procedure
     if procedure and not state.procedure:
         changes |= {"procedure": procedure.code, "procedure_version": procedure.version}
-    if not is_derived(action):
+    if not is_passive(action):
         changes["last_occurred_at"] = action.occurred_at.at
         if action.actor.kind == "officer":
             changes |= {"last_officer": action.actor.id, "last_unit": action.actor.unit}

@@ -20,6 +20,7 @@ from ledger.core.canonical import CanonicalError, encode_canonical
 from ledger.core.ids import uuid7_text
 from ledger.core.times import format_instant
 from ledger.domain.events import EventError, decode_event
+from ledger.domain.fields import FIRST_YEAR, LAST_YEAR
 
 IMPORTED_TYPE: Final = "dossier.action_imported.v1"
 
@@ -132,6 +133,9 @@ def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]
             msg = f"{text!r} has no offset from UTC: name the zone with --timezone"
             raise ValueError(msg)
         moment = moment.replace(tzinfo=timezone)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        msg = f"{text!r} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise ValueError(msg)
     body = text.strip()
     precision: Precision = "second"
     if len(body) <= len("2026-03-02"):

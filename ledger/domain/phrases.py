@@ -15,6 +15,9 @@ from ledger.core.action import Action, plain_id
 from ledger.core.times import parse_instant
 from ledger.domain.deadlines import LOCAL, due_day
 from ledger.domain.phrase import Phrase
+from ledger.domain.phrases_exceptions import EXCEPTION_PHRASES
+from ledger.domain.phrases_inspection import INSPECTION_PHRASES
+from ledger.domain.phrases_office import OFFICE_PHRASES
 from ledger.domain.phrases_registry import REGISTRY_PHRASES
 from ledger.domain.phrases_result import RESULT_PHRASES
 from ledger.domain.phrases_work import WORK_PHRASES
@@ -22,7 +25,14 @@ from ledger.domain.phrases_work import WORK_PHRASES
 Language = Literal["en", "vi"]
 
 SENTENCES: Final[Mapping[str, Phrase]] = MappingProxyType(
-    {**WORK_PHRASES, **RESULT_PHRASES, **REGISTRY_PHRASES}
+    {
+        **WORK_PHRASES,
+        **OFFICE_PHRASES,
+        **RESULT_PHRASES,
+        **EXCEPTION_PHRASES,
+        **REGISTRY_PHRASES,
+        **INSPECTION_PHRASES,
+    }
 )
 
 CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -30,8 +40,11 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "agree": ("agrees", "đồng ý"),
         "agree_with": ("agrees with remarks", "đồng ý kèm ý kiến"),
         "blocks": ("the dossier waits", "hồ sơ phải chờ"),
+        "citizen_enquiry": ("a citizen's enquiry", "yêu cầu của công dân"),
+        "complaint": ("a complaint", "giải quyết khiếu nại"),
         "complete": ("complete", "đầy đủ"),
         "conflict_of_interest": ("conflict of interest", "xung đột lợi ích"),
+        "consultation": ("consultation", "phối hợp cho ý kiến"),
         "court": ("court or inspection", "toà án hoặc thanh tra"),
         "deemed_agreed": ("deemed to agree", "coi như đồng ý"),
         "disagree": ("disagrees", "không đồng ý"),
@@ -41,21 +54,34 @@ CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "found_expired": ("found, but expired", "có nhưng đã hết hiệu lực"),
         "found_valid": ("found and valid", "có và còn hiệu lực"),
         "incomplete": ("incomplete", "chưa đầy đủ"),
+        "inspection": ("inspection", "thanh tra, kiểm tra"),
         "no_competence": ("not competent", "không thuộc thẩm quyền"),
+        "not": ("not upheld", "không chấp nhận"),
         "not_found": ("not found", "không có"),
         "not_my_authority": ("not within the authority", "không thuộc thẩm quyền"),
         "other": ("another reason", "lý do khác"),
         "out_of_scope": ("out of scope", "không thuộc phạm vi tiếp nhận"),
         "overload": ("overload", "quá tải"),
+        "own_task": ("own task", "thực hiện nhiệm vụ"),
+        "partly": ("partly upheld", "chấp nhận một phần"),
         "proceed_with_note": ("goes on with a note", "tiếp tục và ghi chú"),
+        "referred": ("referred", "chuyển cơ quan khác"),
+        "rejected": ("rejected", "bác bỏ"),
         "source_down": ("the source did not answer", "nguồn dữ liệu không phản hồi"),
+        "statistics": ("statistics", "thống kê"),
+        "supervision": ("supervision", "giám sát"),
         "supplement": ("supplement", "bổ sung hồ sơ"),
+        "support": ("support", "hỗ trợ kỹ thuật"),
+        "systemic_cause": ("a cause in the system", "nguyên nhân hệ thống"),
+        "upheld": ("upheld", "chấp nhận"),
         "wrong_step": ("wrong step", "sai bước"),
     }
 )
 """Codes of the closed lists, in English and Vietnamese words."""
 
-CODED: Final = frozenset({"answer", "cause", "reason", "result", "silence_effect"})
+CODED: Final = frozenset(
+    {"answer", "cause", "decision", "purpose", "reason", "result", "silence_effect"}
+)
 """Places that hold such a code; another text in them stands as it is."""
 
 _UNKNOWN: Final = Phrase("not stated", "không ghi")

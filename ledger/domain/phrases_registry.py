@@ -70,6 +70,10 @@ REGISTRY_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
             "calendar {subject} was published in version {version}",
             "lịch làm việc {subject} đã được công bố, phiên bản {version}",
         ),
+        "system.outage_declared.v1": Phrase(
+            "{subject} was declared out of order from {from_at} to {to_at}",
+            "{subject} được công bố ngừng hoạt động từ {from_at} đến {to_at}",
+        ),
         "ledger.key_enrolled.v1": Phrase(
             "a key was enrolled in the log {subject}",
             "một khoá đã được đăng ký vào nhật ký {subject}",

@@ -5,8 +5,8 @@ the receiving unit, nobody's personally; rejected (E13) goes back to the giver. 
 custody is inferred from who acts, and marked so: a holding interval runs from the first to the last
 entry of a run of one officer, and the time between runs is unattributed. A foreign log that knows
 offers but no answers falls back to that: the next officer who acts is taken for the holder.
-What the ledger derived itself ends nothing and begins nothing. All intervals together are the
-dossier's lifetime, from its first to its last entry that the ledger did not derive.
+What is nobody's work (derived by the ledger, or a mere look) ends nothing and begins nothing. All
+intervals together are the dossier's lifetime, from its first to its last entry that is work.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ EMPTY_CUSTODY = Custody()
 
 
 def fold_custody(
-    custody: Custody, action: Action, version: int, *, derived: bool
+    custody: Custody, action: Action, version: int, *, passive: bool
 ) -> tuple[Custody, tuple[Interval, ...]]:
     """The custody after an entry, and the intervals that are new or changed.
 
-    `derived` says that the ledger itself made the entry.
+    `passive` says that the entry is nobody's work (`is_passive`).
     """
-    if derived:
+    if passive:
         return custody, ()
     current = custody.current
     at = action.occurred_at.at

@@ -6,7 +6,7 @@ import msgspec
 
 from ledger.core.action import Action
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
-from ledger.domain.evolution import is_derived
+from ledger.domain.evolution import is_passive
 from projections.folds.custody import EMPTY_CUSTODY, Custody, Interval, fold_custody
 from projections.folds.handovers import (
     EMPTY_SUCCESSION,
@@ -38,10 +38,10 @@ EMPTY_FOLD = DossierFold()
 
 def fold_dossier(fold: DossierFold, action: Action, version: int) -> tuple[DossierFold, Effects]:
     """The fold after the entry of 1-based `version`, and its effects."""
-    derived = is_derived(action)
+    passive = is_passive(action)
     state = evolve(fold.state, action, version)
-    custody, intervals = fold_custody(fold.custody, action, version, derived=derived)
+    custody, intervals = fold_custody(fold.custody, action, version, passive=passive)
     succession, handover, returned = fold.succession, None, None
-    if not derived:
+    if not passive:
         succession, handover, returned = fold_succession(succession, action, version)
     return DossierFold(state, custody, succession), Effects(intervals, handover, returned)

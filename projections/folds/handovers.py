@@ -2,9 +2,9 @@
 
 A hand-over is two consecutive entries with different officers, compared byte for byte. A-B-A:
 runs of one officer collapsed, then every o[i] = o[i+2], overlapping. An entry without an officer
-(an applicant, a foreign system) breaks the succession and is in no pair. What the ledger itself
-derived (a due date set, a clock paused) is passed over: it stands between two officers only because
-the ledger wrote it there, and says nothing about who had the dossier.
+(an applicant, a foreign system) breaks the succession and is in no pair. What is nobody's
+work (derived by the ledger, or a mere look at the dossier) is passed over: it says nothing about
+who had the dossier.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EMPTY_SUCCESSION = Succession()
 def fold_succession(
     state: Succession, action: Action, version: int
 ) -> tuple[Succession, Handover | None, Return | None]:
-    """The succession after an entry that the ledger did not derive itself."""
+    """The succession after an entry that is somebody's work."""
     officer = acting_officer(action)
     if not officer:
         return EMPTY_SUCCESSION, None, None

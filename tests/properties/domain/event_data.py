@@ -46,6 +46,8 @@ def _typed(kind: inspect.Type) -> st.SearchStrategy[Any]:
     match kind:
         case inspect.Metadata(type=inner):
             return _typed(inner)
+        case inspect.UnionType(types=kinds):
+            return st.one_of(map(_typed, kinds))
         case inspect.BoolType():
             return st.booleans()
         case inspect.IntType():
@@ -70,8 +72,6 @@ def _struct(fields: tuple[inspect.Field, ...]) -> st.SearchStrategy[dict[str, An
     required, optional = {}, {}
     for field in fields:
         kind = field.type.type if isinstance(field.type, inspect.Metadata) else field.type
-        if isinstance(kind, inspect.UnionType):
-            kind = next(k for k in kind.types if not isinstance(k, inspect.UnsetType))
         group = required if field.required else optional
         group[field.encode_name] = _named(field.encode_name, kind)
     return st.fixed_dictionaries(required, optional=optional)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide
+from projections.folds.dossier import EMPTY_FOLD, Effects, fold_dossier
 from tests.unit.domain.actions import act, action_id, record, recorded, refused
 
 SUBMITTED = act(1, "submitted", "2026-03-02", {"applicant_ref": "a-1"}, kind="applicant", who="a-1")
@@ -227,3 +229,19 @@ def test_what_the_ledger_derives_is_nobody_s_work() -> None:
     state = recorded([SUBMITTED, ACCEPTED])
     assert state.version == 3
     assert state.last_officer == "lan"
+
+
+@pytest.mark.parametrize("name", ["viewed", "exported"])
+def test_whoever_only_looks_is_neither_holder_nor_the_last_to_act(name: str) -> None:
+    """E20 (I21): also where the holder is inferred from who acts."""
+    before = recorded([SUBMITTED, ACCEPTED])
+    look = act(3, name, "2026-03-05", {"purpose": "supervision"}, who="thu")
+    after = record(before, look)
+    assert after.version == before.version + 1
+    assert replace(after, version=before.version) == before
+    fold = EMPTY_FOLD
+    for version, action in enumerate([SUBMITTED, ACCEPTED], 1):
+        fold, _ = fold_dossier(fold, action, version)
+    looked, effects = fold_dossier(fold, look, 3)
+    assert (looked.custody, looked.succession) == (fold.custody, fold.succession)
+    assert effects == Effects((), None, None)

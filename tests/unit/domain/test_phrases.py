@@ -107,6 +107,6 @@ def test_sealed_data_is_never_said() -> None:
 
 
 def test_an_unknown_type_is_named_and_not_a_crash() -> None:
-    action = act(1, "reopened", "2026-03-02")
-    assert "dossier.reopened.v1" in sentence(action, "en")
-    assert "dossier.reopened.v1" in sentence(action, "vi")
+    action = act(1, "forgotten", "2026-03-02")
+    assert "dossier.forgotten.v1" in sentence(action, "en")
+    assert "dossier.forgotten.v1" in sentence(action, "vi")
