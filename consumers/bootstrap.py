@@ -7,8 +7,9 @@ A home folder holds one installation: `log.sqlite` and `log-<n>.sqlite` (the emb
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +33,7 @@ from ledger.core.times import format_instant
 from ledger.entry.entry import decode_entry
 
 if TYPE_CHECKING:
+    from ledger.adapters.kafka_security import KafkaSecurity
     from ledger.app.application import ProcedureLedger
     from projections.store.sqlite import ReadStore
 
@@ -39,6 +41,8 @@ LOG_FILE: Final = "log.sqlite"
 TRUST_FILE: Final = "trust.toml"
 KEYS_FOLDER: Final = "keys"
 KAFKA_SCHEME: Final = "kafka://"
+KAFKA_PREFIX: Final = "PAL_KAFKA_"
+"""Of the environment variables that say how to get into the cluster (docs/operate/kafka.md)."""
 
 
 class SettingsError(LedgerError):
@@ -65,6 +69,11 @@ class Settings(msgspec.Struct, frozen=True):
         if not self.log:
             return None
         address, separator, topic = self.log.removeprefix(KAFKA_SCHEME).partition("/")
+        if "@" in address:
+            # The address is not repeated here: what stands before the @ may be a password.
+            msg = "--log names an account: an address is seen by all who see the command"
+            names = f"{KAFKA_PREFIX}USERNAME and {KAFKA_PREFIX}PASSWORD_FILE"
+            raise SettingsError(msg, next_step=f"set {names}, and leave it out of --log")
         if not self.log.startswith(KAFKA_SCHEME) or not separator or not address or not topic:
             msg = f"--log {self.log!r} is not of the form kafka://HOST:PORT/TOPIC"
             raise SettingsError(msg, next_step="pal status --log kafka://127.0.0.1:9092/ledger")
@@ -100,6 +109,18 @@ class Settings(msgspec.Struct, frozen=True):
     def plan_path(self) -> Path:
         """What a creation is to make, while it goes on."""
         return self.trust_path.with_suffix(".creating")
+
+
+def kafka_security(environment: Mapping[str, str] = os.environ) -> KafkaSecurity:
+    """How to get into the cluster, from `PAL_KAFKA_…`; raises `SettingsError`. Reads no file."""
+    from ledger.adapters import kafka_security as adapter  # noqa: PLC0415 - Kafka only when it is asked for
+
+    names = adapter.SECURITY_NAMES
+    given = {name: environment.get(f"{KAFKA_PREFIX}{name}", "") for name in names}
+    try:
+        return adapter.read_security(given, KAFKA_PREFIX)
+    except adapter.KafkaSecurityError as error:
+        raise SettingsError(str(error), next_step=error.next_step) from error
 
 
 def utc_now() -> datetime:
@@ -215,6 +236,7 @@ class OpenLedger:
             genesis_leaf=trust.genesis_leaf,
             key=self.keys.load_signing_key("ledger"),
             expect=_highest_seen(self.settings, trust),
+            security=kafka_security(),
         )
 
     def _open_reader(self, number: int, trust: Trust) -> LogReader:
@@ -224,7 +246,7 @@ class OpenLedger:
             return SqliteLog.open(path, trust.origin, genesis_leaf=trust.genesis_leaf)
         from ledger.adapters.kafka_reader import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
 
-        return KafkaReader.open(*kafka, trust.origin)
+        return KafkaReader.open(*kafka, trust.origin, kafka_security())
 
 
 Opened = TypeVar("Opened", bound=LogReader)
@@ -320,7 +342,12 @@ def _create_logs(settings: Settings, plan: CreationPlan, geneses: Sequence[bytes
     if kafka is not None:
         from ledger.adapters.kafka_admin import create_log  # noqa: PLC0415 - Kafka only when it is asked for
 
-        create_log(*kafka, *geneses, before_writing=lambda: plan.write(geneses))
+        create_log(
+            *kafka,
+            *geneses,
+            security=kafka_security(),
+            before_writing=lambda: plan.write(geneses),
+        )
         return
     plan.write(geneses)
     for number, genesis in enumerate(geneses):

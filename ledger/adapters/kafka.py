@@ -21,6 +21,7 @@ from eventsourcing.utils import Environment, EnvType
 from ledger.adapters.kafka_admin import create_log
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.adapters.kafka_reader import KafkaReader
+from ledger.adapters.kafka_security import SECURITY_NAMES, read_security
 from ledger.adapters.keys import KeyStore
 from ledger.adapters.trust import load_trust, pin
 from ledger.app.genesis import genesis_entry
@@ -43,9 +44,10 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
 
     Environment: `KAFKA_BOOTSTRAP` and `KAFKA_TOPIC`, the log; `LEDGER_HOME`, the folder of its keys
     and pinned origin (`trust-<topic>.toml`); `LEDGER_NAME`, the name of a log that is created,
-    default a random one; `KAFKA_REPLICAS`, default 1; `ORIGINATOR_ID_TYPE`, `uuid` (default) or
-    `text`. Snapshots, tracking and process records never enter a log: they lie in the SQLite file
-    `SQLITE_DBNAME`, default `<topic>.side` in that folder.
+    default a random one; `KAFKA_REPLICAS`, default three where there are three brokers, else one;
+    `KAFKA_SECURITY_PROTOCOL` and the other names of `kafka_security`, behind `KAFKA_`;
+    `ORIGINATOR_ID_TYPE`, `uuid` (default) or `text`. Snapshots, tracking and process records never
+    enter a log: they lie in the SQLite file `SQLITE_DBNAME`, default `<topic>.side` in that folder.
     """
 
     KAFKA_BOOTSTRAP = "KAFKA_BOOTSTRAP"
@@ -58,6 +60,8 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
         super().__init__(env)
         self._bootstrap = self._required(self.KAFKA_BOOTSTRAP)
         self._topic = self._required(self.KAFKA_TOPIC)
+        given = {name: self.env.get(f"KAFKA_{name}") or "" for name in SECURITY_NAMES}
+        self._security = read_security(given, "KAFKA_")
         self._home = Path(self._required(self.LEDGER_HOME))
         self._home.mkdir(parents=True, exist_ok=True)
         self._keys = KeyStore(self._home / "keys")
@@ -108,11 +112,24 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
                 format_instant(now),
                 sha256(encode_canonical({"logs": 1})).hexdigest(),
             )
-            replicas = int(self.env.get(self.KAFKA_REPLICAS) or "1")
-            create_log(self._bootstrap, self._topic, genesis, replicas=replicas)
+            replicas = int(self.env.get(self.KAFKA_REPLICAS) or "0") or None
+            create_log(
+                self._bootstrap,
+                self._topic,
+                genesis,
+                replicas=replicas,
+                security=self._security,
+            )
             pin(trust_path, [genesis])
         (trust,) = load_trust(trust_path)
-        return KafkaLog.open(self._bootstrap, self._topic, trust.origin, trust.genesis_leaf, key)
+        return KafkaLog.open(
+            self._bootstrap,
+            self._topic,
+            trust.origin,
+            trust.genesis_leaf,
+            key,
+            security=self._security,
+        )
 
     def tracking_recorder(
         self, tracking_recorder_class: type[Any] | None = None

@@ -12,13 +12,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from ledger.adapters.kafka_client import (
-    CHUNK_BYTES,
-    CONNECT_SECONDS,
-    Partition,
-    prepare_client_library,
-    unreachable,
-)
+from ledger.adapters.kafka_brokers import check_brokers
+from ledger.adapters.kafka_client import CHUNK_BYTES, CONNECT_SECONDS, Partition, unreachable
+from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.app.limits import GROUP_BYTES_MAX, GROUP_ENTRIES_MAX
 from ledger.app.submission import LedgerError, UnavailableError
 from ledger.core.merkle import leaf_hash
@@ -96,6 +92,11 @@ def check_settings(topic: str, bootstrap: str, found: Mapping[str, str], replica
     return ""
 
 
+def _admin(bootstrap: str, client_id: str, security: KafkaSecurity) -> AIOKafkaAdminClient:
+    options = security.client_options()
+    return AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id=client_id, **options)
+
+
 async def _in_time(bootstrap: str, work: Awaitable[T]) -> T:
     try:
         return await asyncio.wait_for(work, CONNECT_SECONDS)
@@ -115,14 +116,20 @@ async def _topic_settings(admin: Any, topic: str) -> dict[str, str]:
     return {entry[0]: entry[1] for entry in entries}
 
 
-async def preflight(bootstrap: str, topic: str, partitions: int | None = None) -> str:
-    """Check the topic before a writer opens; the warning to show, or "". Writes nothing.
+async def preflight(
+    bootstrap: str,
+    topic: str,
+    partitions: int | None = None,
+    security: KafkaSecurity = PLAINTEXT,
+) -> str:
+    """Check brokers and topic before a writer opens; the warning to show, or "". Writes nothing.
 
     Raises `TopicSettingsError` on a setting that may lose entries, or where the topic must have so
-    many `partitions` and has not; `UnavailableError` otherwise.
+    many `partitions` and has not; `BrokerVersionError`, `KafkaAccessError` or `UnavailableError`
+    otherwise.
     """
-    prepare_client_library()
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="pal-preflight")
+    await check_brokers(bootstrap, security)
+    admin = _admin(bootstrap, "pal-preflight", security)
     try:
         await _in_time(bootstrap, admin.start())
         (described,) = await _in_time(bootstrap, admin.describe_topics([topic]))
@@ -149,7 +156,8 @@ def create_log(
     bootstrap: str,
     topic: str,
     *geneses: bytes,
-    replicas: int = 1,
+    replicas: int | None = None,
+    security: KafkaSecurity = PLAINTEXT,
     before_writing: Callable[[], None] = lambda: None,
 ) -> None:
     """Create the topic, with the settings of a ledger and a partition for each genesis, and write
@@ -158,11 +166,17 @@ def create_log(
     A partition that already begins with its genesis is left as it is, so that an interrupted
     creation can go on. Calls `before_writing` when every check has passed and nothing is written
     yet. Raises `TopicExistsError` where a partition holds anything else (nothing is written then),
-    `UnavailableError` where the broker does not answer.
+    `UnavailableError` where the broker does not answer. Without `replicas` the topic has three
+    where the cluster has three brokers, else one.
     """
     asyncio.run(
         create_log_async(
-            bootstrap, topic, *geneses, replicas=replicas, before_writing=before_writing
+            bootstrap,
+            topic,
+            *geneses,
+            replicas=replicas,
+            security=security,
+            before_writing=before_writing,
         )
     )
 
@@ -171,27 +185,30 @@ async def create_log_async(
     bootstrap: str,
     topic: str,
     *geneses: bytes,
-    replicas: int = 1,
+    replicas: int | None = None,
+    security: KafkaSecurity = PLAINTEXT,
     before_writing: Callable[[], None] = lambda: None,
 ) -> None:
     """`create_log` on the caller's event loop."""
-    prepare_client_library()
-    await _create_topic(bootstrap, topic, replicas, len(geneses))
-    await preflight(bootstrap, topic, partitions=len(geneses))
+    await check_brokers(bootstrap, security)
+    await _create_topic(bootstrap, topic, replicas, len(geneses), security)
+    await preflight(bootstrap, topic, len(geneses), security)
     missing = {
         number: genesis
         for number, genesis in enumerate(geneses)
-        if not await _begins_with(bootstrap, topic, number, genesis)
+        if not await _begins_with(bootstrap, topic, number, genesis, security)
     }
     before_writing()
-    await _write_first(bootstrap, topic, missing)
+    await _write_first(bootstrap, topic, missing, security)
     for number, genesis in missing.items():
-        await _begins_with(bootstrap, topic, number, genesis)
+        await _begins_with(bootstrap, topic, number, genesis, security)
 
 
-async def _begins_with(bootstrap: str, topic: str, partition: int, genesis: bytes) -> bool:
+async def _begins_with(
+    bootstrap: str, topic: str, partition: int, genesis: bytes, security: KafkaSecurity
+) -> bool:
     """Whether the genesis stands there; False for an empty partition."""
-    reader = await Partition.open(bootstrap, topic, partition)
+    reader = await Partition.open(bootstrap, topic, partition, security)
     try:
         chunk = await reader.fetch(0, max_bytes=CHUNK_BYTES)
     finally:
@@ -213,10 +230,15 @@ def _check_same_log(topic: str, first: bytes | None, genesis_entry: bytes) -> No
     raise TopicExistsError(msg, next_step="name a topic of its own for this log")
 
 
-async def _create_topic(bootstrap: str, topic: str, replicas: int, partitions: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="pal-create")
+async def _create_topic(
+    bootstrap: str, topic: str, replicas: int | None, partitions: int, security: KafkaSecurity
+) -> None:
+    admin = _admin(bootstrap, "pal-create", security)
     try:
         await _in_time(bootstrap, admin.start())
+        if replicas is None:
+            cluster = await _in_time(bootstrap, admin.describe_cluster())
+            replicas = _replicas_for(len(cluster["brokers"]))
         settings = wanted_settings(replicas)
         new = NewTopic(topic, partitions, replicas, topic_configs=settings)
         response = await _in_time(bootstrap, admin.create_topics([new]))
@@ -230,9 +252,26 @@ async def _create_topic(bootstrap: str, topic: str, replicas: int, partitions: i
         await admin.close()
 
 
-async def _write_first(bootstrap: str, topic: str, entries: Mapping[int, bytes]) -> None:
+def _replicas_for(brokers: int) -> int:
+    if brokers == _REPLICAS_SAFE - 1:
+        # One of three that is down must not leave the topic with a single replica for ever.
+        raise UnavailableError(
+            f"the cluster shows {brokers} brokers: a ledger needs three, or one that syncs each "
+            "append to its disk; nothing was written",
+            next_step="start the third broker, then create the log",
+        )
+    return min(brokers, _REPLICAS_SAFE)
+
+
+async def _write_first(
+    bootstrap: str, topic: str, entries: Mapping[int, bytes], security: KafkaSecurity
+) -> None:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        **security.client_options(),
     )
     await _in_time(bootstrap, producer.start())
     try:

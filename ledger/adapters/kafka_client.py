@@ -21,6 +21,7 @@ from aiokafka.errors import (
     LeaderNotAvailableError,
     NotLeaderForPartitionError,
     OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -28,6 +29,12 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record import memory_records
 from aiokafka.record.memory_records import MemoryRecords
 
+from ledger.adapters.kafka_security import (
+    PLAINTEXT,
+    KafkaSecurity,
+    not_allowed,
+    why_refused,
+)
 from ledger.app.ports import Record
 from ledger.app.submission import UnavailableError
 from ledger.core.findings import Finding, FindingError, Verdict
@@ -98,34 +105,61 @@ def unreachable(bootstrap: str, why: object) -> UnavailableError:
     )
 
 
+async def connect(bootstrap: str, security: KafkaSecurity, client_id: str) -> AIOKafkaClient:
+    """A client that has reached the cluster; raises `UnavailableError` with the reason."""
+    prepare_client_library()
+    client = AIOKafkaClient(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        request_timeout_ms=20_000,
+        **security.client_options(),
+    )
+    try:
+        await asyncio.wait_for(client.bootstrap(), CONNECT_SECONDS)
+    except (KafkaError, OSError, TimeoutError) as error:
+        await client.close()
+        why = await why_refused(bootstrap, security)
+        raise why or unreachable(bootstrap, error or "time-out") from error
+    return client
+
+
 class Partition:
     """One partition of a topic, read by offset. Bound to the event loop that it is opened on."""
 
-    def __init__(self, bootstrap: str, topic: str, partition: int, client: AIOKafkaClient) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        partition: int,
+        client: AIOKafkaClient,
+        security: KafkaSecurity = PLAINTEXT,
+    ) -> None:
         self.bootstrap = bootstrap
         self.topic = topic
         self.partition = partition
+        self.security = security
         self._client = client
 
     @classmethod
-    async def open(cls, bootstrap: str, topic: str, partition: int = 0) -> Partition:
+    async def open(
+        cls, bootstrap: str, topic: str, partition: int = 0, security: KafkaSecurity = PLAINTEXT
+    ) -> Partition:
         """Connect and look the topic up; raises `UnavailableError` (nothing is created)."""
-        prepare_client_library()
-        client = AIOKafkaClient(
-            bootstrap_servers=bootstrap, client_id="pal", request_timeout_ms=20_000
-        )
+        client = await connect(bootstrap, security, "pal")
         try:
-            await asyncio.wait_for(client.bootstrap(), CONNECT_SECONDS)
             await asyncio.wait_for(asyncio.shield(client.set_topics([topic])), CONNECT_SECONDS)
             found = client.cluster.partitions_for_topic(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await client.close()
             raise unreachable(bootstrap, error or "time-out") from error
+        if topic in client.cluster.unauthorized_topics:
+            await client.close()
+            raise not_allowed(topic, "Describe", security)
         if not found or partition not in found:
             await client.close()
             msg = f"the broker at {bootstrap} has no topic {topic!r} with a partition {partition}"
             raise UnavailableError(msg, next_step="pal log create, or check the topic's name")
-        return cls(bootstrap, topic, partition, client)
+        return cls(bootstrap, topic, partition, client, security)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -157,6 +191,8 @@ class Partition:
                 return self._parse(response, offset)
             except OffsetOutOfRangeError as error:
                 raise FindingError(self._out_of_range(offset)) from error
+            except TopicAuthorizationFailedError as error:
+                raise not_allowed(self.topic, "Read", self.security) from error
             except (KafkaError, OSError, TimeoutError) as error:
                 last = repr(error)
                 # The future is aiokafka's own and shared; not waiting for it harms nobody.

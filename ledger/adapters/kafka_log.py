@@ -20,6 +20,7 @@ from ledger.adapters.kafka_client import (
     partition_of,
 )
 from ledger.adapters.kafka_reader import KafkaReader
+from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.adapters.kafka_writer import KafkaWriter, Outcome
 from ledger.app.limits import APPEND_TIMEOUT_SECONDS
 from ledger.app.log_index import MemoryIndex, StrayRecord, entry_bytes
@@ -87,6 +88,7 @@ class KafkaLog:
         key: SigningKey,
         expect: Head | None = None,
         timeout_seconds: float = APPEND_TIMEOUT_SECONDS,
+        security: KafkaSecurity = PLAINTEXT,
     ) -> Self:
         """A log for synchronous use. Connects, reads nothing yet, writes nothing.
 
@@ -96,7 +98,7 @@ class KafkaLog:
         thread = LoopThread("pal-kafka")
 
         async def make() -> Self:
-            partition = await Partition.open(bootstrap, topic, partition_of(origin))
+            partition = await Partition.open(bootstrap, topic, partition_of(origin), security)
             index = MemoryIndex(origin, genesis_leaf=genesis_leaf, expect=expect)
             return cls(partition, key, index, thread.loop, thread, timeout_seconds=timeout_seconds)
 
@@ -116,9 +118,10 @@ class KafkaLog:
         key: SigningKey,
         expect: Head | None = None,
         timeout_seconds: float = APPEND_TIMEOUT_SECONDS,
+        security: KafkaSecurity = PLAINTEXT,
     ) -> Self:
         """A log on the running event loop, with its index read; the writer is not open yet."""
-        partition = await Partition.open(bootstrap, topic, partition_of(origin))
+        partition = await Partition.open(bootstrap, topic, partition_of(origin), security)
         index = MemoryIndex(origin, genesis_leaf=genesis_leaf, expect=expect)
         loop = asyncio.get_running_loop()
         log = cls(partition, key, index, loop, None, timeout_seconds=timeout_seconds)

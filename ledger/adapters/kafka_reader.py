@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Self
 
 from ledger.adapters.kafka_client import CHUNK_BYTES, Chunk, LoopThread, Partition, partition_of
+from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.app.ports import Record
 
 _WAIT_MS_MAX: Final = 500
@@ -35,11 +36,14 @@ class KafkaReader:
         self._closed = False
 
     @classmethod
-    def open(cls, bootstrap: str, topic: str, origin: str) -> Self:
+    def open(
+        cls, bootstrap: str, topic: str, origin: str, security: KafkaSecurity = PLAINTEXT
+    ) -> Self:
         """Connect; raises `UnavailableError` where there is no broker or no such topic."""
         thread = LoopThread("pal-kafka-reader")
         try:
-            opened = thread.run(Partition.open(bootstrap, topic, partition_of(origin)))
+            opening = Partition.open(bootstrap, topic, partition_of(origin), security)
+            opened = thread.run(opening)
         except BaseException:
             thread.close()
             raise

@@ -11,10 +11,15 @@ from secrets import token_bytes
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
 from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
+from ledger.adapters.kafka_security import not_allowed
 from ledger.app.effects import (
     CloseProducer,
     Deliver,
@@ -201,7 +206,9 @@ class KafkaWriter:
             async with self._reading:
                 # A refresh that was under way is over now: only the session reads from here on.
                 if not self._checked:
-                    self.warning = await preflight(partition.bootstrap, partition.topic)
+                    self.warning = await preflight(
+                        partition.bootstrap, partition.topic, security=partition.security
+                    )
                     self._checked = True
             producer = AIOKafkaProducer(
                 bootstrap_servers=partition.bootstrap,
@@ -213,6 +220,7 @@ class KafkaWriter:
                 max_batch_size=MESSAGE_BYTES_MAX,
                 max_request_size=MESSAGE_BYTES_MAX,
                 request_timeout_ms=int(BATCH_SECONDS * 1000),
+                **partition.security.client_options(),
             )
             await asyncio.wait_for(producer.start(), BATCH_SECONDS)
         except (KafkaError, OSError, TimeoutError) as error:
@@ -262,6 +270,9 @@ class KafkaWriter:
     async def _send(self, effect: SendBatch) -> None:
         try:
             base_offset = await asyncio.wait_for(self._produce(effect.entries), BATCH_SECONDS)
+        except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+            refusal = not_allowed(self._partition.topic, "Write", self._partition.security)
+            self._apply(self.machine.refused_to_open(effect.session, refusal))
         except (KafkaError, OSError, TimeoutError) as error:
             reason = f"a batch was not acknowledged: {error!r}"
             self._apply(self.machine.batch_unknown(effect.session, reason, self._moment()))
