@@ -34,7 +34,7 @@ from ledger.entry.entry import decode_entry
 
 if TYPE_CHECKING:
     from ledger.adapters.kafka_security import KafkaSecurity
-    from ledger.app.application import ProcedureLedger
+    from ledger.app.router import LedgerRouter
     from projections.store.sqlite import ReadStore
 
 LOG_FILE: Final = "log.sqlite"
@@ -197,18 +197,20 @@ class OpenLedger:
         )
         return store
 
-    def application(self) -> ProcedureLedger:
-        """The eventsourcing application over the log, signing with this home's keys."""
-        from ledger.app.application import ProcedureLedger as Application  # noqa: PLC0415 - loaded when used
+    def application(self) -> LedgerRouter:
+        """The eventsourcing application over each log, signing with this home's keys."""
+        from ledger.app.application import ProcedureLedger  # noqa: PLC0415 - loaded when used
+        from ledger.app.router import LedgerRouter as Router  # noqa: PLC0415 - loaded when used
         from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415 - loaded when used
 
-        (log,) = self.logs
-        return Application(
-            log,
-            key=self.keys.load_signing_key("source"),
-            ledger_key=self.keys.load_signing_key("ledger"),
-            rules=DEFAULT_RULES,
-            now=self.now,
+        key, ledger_key = map(self.keys.load_signing_key, ("source", "ledger"))
+        return Router(
+            [
+                ProcedureLedger(
+                    log, key=key, ledger_key=ledger_key, rules=DEFAULT_RULES, now=self.now
+                )
+                for log in self.logs
+            ]
         )
 
     def close(self) -> None:

@@ -34,6 +34,7 @@ from ledger.app.submission import (
 from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
 from ledger.core.findings import FindingError
 from ledger.core.times import format_instant
+from ledger.entry.log_state import LogState
 
 _STREAMS_REMEMBERED_MAX: Final = 50_000
 _CLOSE_SECONDS: Final = 5.0
@@ -88,11 +89,13 @@ class _Session:
     def __init__(self, path: Path, origin: str, genesis_leaf: str, now: datetime) -> None:
         self.connection = connect(path)
         try:
-            _, last = check_ends(self.connection, origin, genesis_leaf)
+            first, last = check_ends(self.connection, origin, genesis_leaf)
         except BaseException:
             self.connection.close()
             raise
         self.origin = origin
+        self._state = LogState(origin)
+        self._state.apply_own(first.seal.type, first.action.get("data", {}))
         self.head = Head(last.seal.index + 1, last.leaf)
         self.recorded_at = last.seal.recorded_at
         self._streams: dict[str, StreamHead] = {}
@@ -105,6 +108,10 @@ class _Session:
                 f"{format_instant(now)}"
             )
             raise UnavailableError(msg, next_step="set this machine's clock, then try again")
+
+    def holds(self, stream: str) -> bool:
+        """Whether the stream belongs into this log; see `LogState.holds`."""
+        return self._state.holds(stream)
 
     def begin(self) -> None:
         """Take the write lock and catch up with what another process has written."""

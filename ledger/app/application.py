@@ -125,9 +125,10 @@ class _Decided(msgspec.Struct, frozen=True):
 
 class ProcedureLedger(Application[str]):
     """Records procedure actions in one log. `key` signs what this process asserts (role source),
-    `ledger_key` what the ledger derives; `now` gives the aware current time."""
+    `ledger_key` what the ledger derives; `now` gives the aware current time.
 
-    name = "ledger"
+    The application of log n is called `ledger/<n>`: the library tracks one position by name.
+    """
 
     def __init__(
         self,
@@ -143,7 +144,8 @@ class ProcedureLedger(Application[str]):
         self.ledger_key = ledger_key
         self.rules = rules
         self.now = now
-        self.ledger_name = log.origin.rpartition("/")[0]
+        self.ledger_name, _, number = log.origin.rpartition("/")
+        self.name = f"ledger/{number}"
         self._states: OrderedDict[str, tuple[int, DossierState]] = OrderedDict()
         self._keys = KeyRing()
         self._keys_version = 0

@@ -35,6 +35,9 @@ class LogIndex(Protocol):
     def place_of(self, action_id: str) -> Place | None:
         """Where the action was recorded, if it was."""
 
+    def holds(self, stream: str) -> bool:
+        """Whether the stream belongs into this log, and not into another of the ledger's."""
+
 
 class SealedEntry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a group with what the indexes need to know of it."""
@@ -113,6 +116,9 @@ class _GroupBuilder:
             message = f"action id {action.id} is recorded at index {known.index} with other bytes"
             return Refused("action.id_reused", message, action.id, self.head.size)
         stream_head = self.stream_head(action.stream)
+        if stream_head.version == 0 and not self.index.holds(action.stream):
+            message = f"{action.stream} belongs into another log of this ledger than {self.origin}"
+            return Refused("stream.other_log", message, action.id, self.head.size)
         version = stream_head.version + 1
         if action.expected_version not in (None, version):
             message = (

@@ -71,6 +71,10 @@ class MemoryIndex:
         """Version and leaf of a stream; version 0 where it has no entries."""
         return self.state.stream_head(stream)
 
+    def holds(self, stream: str) -> bool:
+        """Whether the stream belongs into this log; see `LogState.holds`."""
+        return self.state.holds(stream)
+
     def place_of(self, action_id: str) -> Place | None:
         """Where the action is recorded, if it is; void entries record nothing."""
         return self._places.get(action_id)

@@ -53,7 +53,8 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
 class Refused(msgspec.Struct, frozen=True):
     """Nothing of the submission was recorded, as of a log of `size` entries.
 
-    `code` is `action.id_reused`, `stream.version_conflict` or `entry.too_large`.
+    `code` is `action.id_reused`, `stream.version_conflict`, `stream.other_log` or
+    `entry.too_large`.
     """
 
     code: str

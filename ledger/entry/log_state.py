@@ -2,16 +2,21 @@
 
 Chain rule (KAFKA.md section 1): a record counts only if it is a well-formed entry of this origin
 with `index` = size and `prev` = head; any other record is a stray, for everyone, for ever. A
-counted entry whose signature is wrong, or that does not continue its stream, keeps its index but is
-void: no fold applies it. Writer, projections and verifier use this one class, so they cannot part.
+counted entry whose signature is wrong, that does not continue its stream, or whose stream belongs
+into another log, keeps its index but is void: no fold applies it. Writer, projections and verifier
+use this one class, so they cannot part.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
 from ledger.core.findings import Finding, Verdict
+from ledger.core.ids import log_number, log_of
 from ledger.core.merkle import ProofError, leaf_hash
 from ledger.entry.entry import Entry, EntryError, decode_entry
 from ledger.entry.signatures import KeyRing, SignatureError
@@ -45,6 +50,8 @@ class LogState:
         self.recorded_at = ""
         self.streams: dict[str, StreamHead] = {}
         self.keys = KeyRing()
+        self.logs = 1
+        """How many logs the ledger has, as its genesis says."""
 
     @property
     def own_stream(self) -> str:
@@ -54,6 +61,22 @@ class LogState:
     def stream_head(self, stream: str) -> StreamHead:
         """Where a stream stands; version 0 for one without entries."""
         return self.streams.get(stream, EMPTY_STREAM)
+
+    def holds(self, stream: str) -> bool:
+        """Whether a stream belongs into this log: each stream is in one log of its ledger."""
+        if self.logs == 1 or stream.startswith("ledger:"):
+            return True
+        return log_number(stream, self.logs) == log_of(self.origin)
+
+    def apply_own(self, type_name: str, data: Mapping[str, Any]) -> None:
+        """Fold an entry of the log's own stream: its keys and, from the genesis, how many logs.
+
+        Raises `SignatureError`. Whoever restores a state hands every such entry in again.
+        """
+        self.keys.apply(type_name, data)
+        if type_name == GENESIS_TYPE:
+            logs = data.get("logs", 1)
+            self.logs = logs if isinstance(logs, int) and logs > 0 else 1
 
     def admit(self, data: bytes | None) -> Entry | Stray:
         """Apply the chain rule to one record without changing anything.
@@ -142,6 +165,17 @@ class LogState:
                     actual=seal.stream,
                 )
             ]
+        # A stream that never began here cannot go on here: looking at its first version is enough.
+        if before.version == 0 and not self.holds(seal.stream):
+            return [
+                self._finding(
+                    entry,
+                    "stream.other_log",
+                    f"this stream belongs into another of the ledger's {self.logs} logs",
+                    expected=f"log {log_number(seal.stream, self.logs)}",
+                    actual=f"log {log_of(self.origin)}",
+                )
+            ]
         if seal.version != before.version + 1:
             return [
                 self._finding(
@@ -170,13 +204,13 @@ class LogState:
         try:
             if seal.index == 0:
                 # The first keys stand in the entry that they sign; trust.toml pins that entry.
-                self.keys.apply(seal.type, entry.action.get("data", {}))
+                self.apply_own(seal.type, entry.action.get("data", {}))
             self.keys.check(entry.action_bytes, seal.sigs)
             if own and any(self.keys.role_of(s.key) != "ledger" for s in seal.sigs):
                 msg = "an entry of the log's own stream needs a key of role ledger"
                 raise SignatureError(msg)  # noqa: TRY301 - one place turns all of these into a finding
             if own and seal.index > 0:
-                self.keys.apply(seal.type, entry.action.get("data", {}))
+                self.apply_own(seal.type, entry.action.get("data", {}))
         except (SignatureError, ProofError) as error:
             return [
                 self._finding(

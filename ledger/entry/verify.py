@@ -36,7 +36,7 @@ _STEPS: Final = (
         "links of the log",
         ("chain.link", "chain.index", "chain.recorded_at", "log.stray", "log.off"),
     ),
-    ("links of the streams", ("chain.stream", "chain.version", "chain.foreign_stream")),
+    ("links of the streams", ("chain.stream", "chain.version", "chain.foreign_stream", "stream.")),
     ("signatures", ("signature.",)),
     ("columns, indexes and head row beside the entries", ("store.",)),
     ("heads seen before", ("log.truncated", "log.overwritten", "log.head")),

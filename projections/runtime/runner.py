@@ -174,7 +174,7 @@ class _StoredState(LogState):
             "SELECT type, action FROM log_key WHERE log = ? ORDER BY idx", (self._log,)
         )
         for type_name, action in keys:
-            self.keys.apply(type_name, decode_canonical(action)["data"])
+            self.apply_own(type_name, decode_canonical(action)["data"])
 
     def stream_head(self, stream: str) -> StreamHead:
         """Where a stream stands, from memory or from the store."""

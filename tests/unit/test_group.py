@@ -41,6 +41,9 @@ class Index:
     def place_of(self, action_id: str) -> Place | None:
         return self.places.get(action_id)
 
+    def holds(self, stream: str) -> bool:
+        return self.state.holds(stream)
+
     def land(self, group: Group) -> None:
         for sealed in group.entries:
             entry = self.state.admit(sealed.data)
