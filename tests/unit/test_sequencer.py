@@ -22,7 +22,7 @@ from ledger.app.sequencer import OPENINGS_MAX, Sequencer
 from ledger.app.submission import OutcomeUnknownError, Recorded, Refused, UnavailableError
 from ledger.core.chain import Head
 from ledger.core.findings import FindingError
-from tests.unit.test_sequencer_interleavings import GENESIS, KEY, NOW, ORIGIN, an_id, submission
+from tests.simulation.small_log import GENESIS, KEY, NOW, ORIGIN, an_id, submission
 
 SOON = Moment(NOW, 1.0)
 
@@ -99,8 +99,8 @@ def test_nothing_is_served_before_the_opening_entry_is_echoed_and_read() -> None
 
 def test_a_refusal_that_rests_on_the_group_in_flight_waits_for_its_echo() -> None:
     session = serving()
-    session.apply(session.machine.submit(1, submission("one", 2), SOON))
-    session.apply(session.machine.submit(2, submission("two", 2), SOON))
+    session.apply(session.machine.submit(1, submission("one", expected=2), SOON))
+    session.apply(session.machine.submit(2, submission("two", expected=2), SOON))
     session.apply(session.machine.flush(SOON))
     assert set(session.answers) == {0}
     session.land()
