@@ -112,6 +112,10 @@ class MemoryLog:
     def place_of(self, action_id: str) -> Place | None:
         """Nothing is sent twice here."""
 
+    def holds(self, stream: str) -> bool:
+        """Every stream: this ledger has one log."""
+        return bool(stream)
+
     def seal(self, submissions: Sequence[Submission], recorded_at: str) -> None:
         """Append one group."""
         group = seal_group(self.origin, self, submissions, recorded_at)

@@ -15,7 +15,7 @@ from ledger.app.ports import Record
 from ledger.app.submission import Place, SignedAction, Submission
 from ledger.core.action import Action, Actor, OccurredAt, encode_action, stream_id
 from ledger.core.chain import EMPTY_STREAM, Head, StreamHead
-from ledger.core.ids import uuid7_text
+from ledger.core.ids import log_number, log_of, uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
 from ledger.entry.signatures import SigningKey
@@ -96,6 +96,7 @@ class Log:
             name, number, logs, keys, LEDGER, action_id(f"{name}/{number}"), AT, "0" * 64
         )
         self.origin = f"{name}/{number}"
+        self.logs = logs
         self.genesis_leaf = leaf_hash(genesis).hex()
         self.head = Head(1, self.genesis_leaf)
         own = stream_id("ledger", self.origin)
@@ -110,6 +111,9 @@ class Log:
 
     def place_of(self, action_id: str) -> Place | None:
         return None
+
+    def holds(self, stream: str) -> bool:
+        return log_number(stream, self.logs) == log_of(self.origin)
 
     def seal(self, actions: Sequence[Action], key: SigningKey = SOURCE) -> list[bytes]:
         """The entries that would continue this log, without appending them."""
