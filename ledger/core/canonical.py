@@ -12,7 +12,7 @@ refuses duplicate keys, spaces, needless escapes, `-0` and `1.0` without a parse
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -29,17 +29,21 @@ _LONG_NUMBER = b"0" * 16
 _NON_ASCII_KEY = re.compile(rb'[\x80-\xff](?:[^"\\\x80-\xff]|\\.)*+":')
 
 
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+
 class CanonicalError(ValueError):
     """The bytes are not canonical JSON, or the value has no canonical form."""
 
 
-def _refuse_float(text: str) -> NoReturn:
+def refuse_float(text: str) -> NoReturn:
+    """The float hook of every decoder of canonical bytes."""
     msg = f"{text} is not an integer: amounts and counts are integers, times are text"
     raise CanonicalError(msg)
 
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decoder = msgspec.json.Decoder(float_hook=_refuse_float)
+_decoder = msgspec.json.Decoder(float_hook=refuse_float)
 
 
 def _check_values(value: object, depth: int = 0) -> None:
@@ -105,13 +109,35 @@ def decode_canonical(data: bytes) -> Any:
         expected, found = again[at : at + 24], data[at : at + 24]
         msg = f"not canonical at byte {at}: expected {expected!r}, found {found!r}"
         raise CanonicalError(msg)
-    # Floats were refused while decoding. What else may hide (null, long integers, keys beyond
-    # ASCII, deep nesting) leaves a trace in the bytes; only then is the slow walk needed.
-    if (
+    if _needs_walk(data):
+        _check_values(value)
+    return value
+
+
+def _needs_walk(data: bytes) -> bool:
+    """Whether canonical bytes may hold what is not allowed.
+
+    Floats were refused while decoding. What else may hide (null, long integers, keys beyond ASCII,
+    deep nesting) leaves a trace in the bytes.
+    """
+    return (
         b"null" in data
         or (not data.isascii() and _NON_ASCII_KEY.search(data) is not None)
         or data.count(b"[") + data.count(b"{") > DEPTH_MAX
         or _LONG_NUMBER in data.translate(_DIGITS_TO_ZERO)
-    ):
-        _check_values(value)
+    )
+
+
+def decode_canonical_as(data: bytes, decoder: msgspec.json.Decoder[Struct]) -> Struct | None:
+    """The struct whose canonical bytes are exactly `data`, decoded once; None where that is not so,
+    or cannot be said without looking closer: `decode_canonical` then says which.
+
+    `decoder` has `refuse_float` for its hook, and its struct leaves defaults out.
+    """
+    try:
+        value = decoder.decode(data)
+        if _encoder.encode(value) != data or _needs_walk(data):
+            return None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
     return value

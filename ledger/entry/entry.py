@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 
-from ledger.core.action import STREAM_PATTERN, TYPE_PATTERN
+from ledger.core.action import STREAM_PATTERN, TYPE_PATTERN, Action, matches, read_action
 from ledger.core.canonical import CanonicalError, decode_canonical
 from ledger.core.merkle import HASH_BYTES, inclusion_length, leaf_hash
 from ledger.core.times import parse_instant
@@ -71,17 +71,28 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A well-formed entry: its seal, the action as builtins, its bytes and its leaf (hex)."""
+    """A well-formed entry: its seal, its bytes, the exact bytes that the actor signed, its leaf.
+
+    `typed` is the action as far as its types go (`check_action` says the rest); None where it is
+    canonical JSON and no action all the same. `leaf` is hex.
+    """
 
     seal: Seal
-    action: dict[str, Any]
     data: bytes
+    action_bytes: bytes
+    typed: Action | None
     leaf: str
 
     @property
-    def action_bytes(self) -> bytes:
-        """The exact bytes that the actor signed."""
-        return self.data[self.data.index(b"\n") + 1 :]
+    def action(self) -> dict[str, Any]:
+        """The action as builtins, decoded again each time."""
+        value: dict[str, Any] = msgspec.json.decode(self.action_bytes)
+        return value
+
+    @property
+    def action_id(self) -> str:
+        """The id that the action gives itself."""
+        return str(self.action.get("id")) if self.typed is None else self.typed.id
 
 
 class _FormatOnly(msgspec.Struct):
@@ -104,12 +115,6 @@ def _check_newer_format(line: bytes) -> None:
     if version > FORMAT_VERSION:
         msg = f"entry format {version} is newer than {FORMAT_VERSION}: install newer software"
         raise NewerFormatError(msg)
-
-
-@lru_cache(maxsize=65_536)
-def _matches(pattern: re.Pattern[str], text: str) -> bool:
-    # Types, origins, keys and streams come again and again: remember the answers.
-    return pattern.fullmatch(text) is not None
 
 
 def _check_hex_hash(field: str, text: str) -> None:
@@ -151,14 +156,14 @@ def _check_seal(seal: Seal) -> None:
         ("stream", seal.stream, _STREAM),
         ("type", seal.type, _TYPE),
     ):
-        if not _matches(pattern, text):
+        if not matches(pattern, text):
             msg = f"{field}: {text!r} is not of the form {pattern.pattern}"
             raise ValueError(msg)
     _check_hex_hash("prev", seal.prev)
     _check_hex_hash("stream_prev", seal.stream_prev)
     _check_instant(seal.recorded_at)
     for signature in seal.sigs:
-        if not _matches(_KEY, signature.key):
+        if not matches(_KEY, signature.key):
             msg = f"sigs: {signature.key!r} is no key id"
             raise ValueError(msg)
         _check_signature_text(signature.sig)
@@ -204,6 +209,17 @@ def decode_entry(data: bytes) -> Entry:
         msg = "no line feed between seal and action"
         raise EntryError(msg)
     seal = _decode_seal(line)
+    typed = read_action(action_bytes)
+    if typed is None:
+        _check_untyped(seal, action_bytes)
+    elif typed.stream != seal.stream or typed.type != seal.type:
+        raise _other_action(seal, typed.type, typed.stream)
+    return Entry(seal, data, action_bytes, typed, leaf_hash(data).hex())
+
+
+def _check_untyped(seal: Seal, action_bytes: bytes) -> None:
+    """What an entry needs of its action, whatever else that is: canonical, of the seal's stream and
+    type."""
     try:
         action = decode_canonical(action_bytes)
     except CanonicalError as error:
@@ -213,12 +229,13 @@ def decode_entry(data: bytes) -> Entry:
         msg = "action: not an object"
         raise EntryError(msg)
     if action.get("stream") != seal.stream or action.get("type") != seal.type:
-        msg = (
-            f"seal says {seal.type} of {seal.stream}, "
-            f"the action says {action.get('type')} of {action.get('stream')}"
-        )
-        raise EntryError(msg)
-    return Entry(seal, action, data, leaf_hash(data).hex())
+        raise _other_action(seal, action.get("type"), action.get("stream"))
+
+
+def _other_action(seal: Seal, type_name: object, stream: object) -> EntryError:
+    return EntryError(
+        f"seal says {seal.type} of {seal.stream}, the action says {type_name} of {stream}"
+    )
 
 
 def encode_entry(seal: Seal, action_bytes: bytes) -> bytes:

@@ -245,7 +245,7 @@ class Verifier:
         if entry is None:
             return
         seal = entry.seal
-        found = (seal.stream, seal.version, str(entry.action.get("id")))
+        found = (seal.stream, seal.version, entry.action_id)
         if found != (stored.stream, stored.version, stored.action_id):
             self._fail(
                 "store.column_mismatch",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.core.action import Action, ActionError, convert_action, plain_id
+from ledger.core.action import Action, ActionError, check_action, convert_action, plain_id
 from ledger.core.chain import StreamHead
 from ledger.core.findings import Finding
 from ledger.core.ids import log_of
@@ -60,10 +60,14 @@ class FoldCache:
             self._folds.popitem(last=False)
 
 
-def read_action(entry: Entry) -> Action:
+def known_action(entry: Entry) -> Action:
     """The action of an entry; raises `UnreadableError` where type or data are unknown here."""
     try:
-        action = convert_action(entry.action)
+        action = entry.typed
+        if action is None:
+            action = convert_action(entry.action)
+        else:
+            check_action(action)
         decode_event(action.type, action.data)
     except (ActionError, EventError) as error:
         raise UnreadableError(str(error)) from error

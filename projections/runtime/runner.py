@@ -24,7 +24,7 @@ from projections.runtime.batch import (
     FoldCache,
     OvertakenError,
     UnreadableError,
-    read_action,
+    known_action,
 )
 from projections.store.sqlite import Cursor, ReadStore
 
@@ -324,7 +324,7 @@ class _Run:
         seal = entry.seal
         if seal.stream not in self.parked:
             try:
-                batch.entries.append((entry, read_action(entry)))
+                batch.entries.append((entry, known_action(entry)))
             except UnreadableError as error:
                 if not self.live:
                     return _error(
