@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, Final, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
@@ -240,6 +241,9 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
+        # Re-entrant: the garbage collector may close a log in the middle of a call.
+        self._gate = threading.RLock()
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -248,6 +252,10 @@ class LoopThread:
         try:
             self.loop.run_forever()
         finally:
+            with self._gate:
+                self._ended = True
+            # Calls that came in before the end are carried out: somebody may wait for them.
+            self.loop.run_until_complete(asyncio.sleep(0))
             # What aiokafka left behind is ended, not forgotten.
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:
@@ -258,17 +266,26 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:
         """Run a coroutine there and wait for it; `UnavailableError` when the time ran out."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        with self._gate:
+            if self._ended:
+                work.close()
+                raise UnavailableError("the log was closed", next_step="open it again")
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result(timeout_seconds)
         except TimeoutError as error:
             future.cancel()
             msg = f"no answer within {timeout_seconds} s"
             raise UnavailableError(msg, next_step="see whether the broker runs") from error
+        except CancelledError as error:
+            raise UnavailableError("the log was closed", next_step="open it again") from error
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function there, soon."""
-        self.loop.call_soon_threadsafe(function, *arguments)
+        """Call a function there, soon; `UnavailableError` where the loop has ended."""
+        with self._gate:
+            if self._ended:
+                raise UnavailableError("the log was closed", next_step="open it again")
+            self.loop.call_soon_threadsafe(function, *arguments)
 
     def close(self, wait_seconds: float = 2.0) -> None:
         """Stop the loop; safe to call again."""

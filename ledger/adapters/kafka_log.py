@@ -76,7 +76,7 @@ class KafkaLog:
         machine = Sequencer(index, key, software=_software(), timeout_seconds=timeout_seconds)
         self._writer = KafkaWriter(partition, index, machine, self._notify)
         self._reader = KafkaReader(self.origin, partition, self._run, lambda: None)
-        self._closed = False
+        self._close_once = threading.Lock()
 
     @classmethod
     def open(
@@ -140,8 +140,8 @@ class KafkaLog:
             future: Future[Sequence[Answer]] = Future()
             self._call(self._start, [submission], future)
             return (await asyncio.wrap_future(future))[0]
-        self._check_open()
         await self._writer.room()
+        self._check_open()
         answer: asyncio.Future[Answer] = self._loop.create_future()
 
         def deliver(outcome: Outcome) -> None:
@@ -166,6 +166,11 @@ class KafkaLog:
         return answers
 
     def _start(self, submissions: Sequence[Submission], future: Future[Sequence[Answer]]) -> None:
+        try:
+            self._check_open()
+        except UnavailableError as error:
+            future.set_exception(error)
+            return
         outcomes: list[Outcome | None] = [None] * len(submissions)
         left = len(submissions)
 
@@ -282,28 +287,47 @@ class KafkaLog:
     # The end
 
     def close(self) -> None:
-        """End writer and connections; safe to call again. A log of `serve_here` closes soon."""
-        if self._closed:
+        """End writer and connections; safe to call again, and from any thread.
+
+        On the log's own event loop (the garbage collector may close an application anywhere) and
+        for a log of `serve_here` it does not wait.
+        """
+        if not self._begin_closing():
             return
-        if self._thread is None:
-            if not self._loop.is_closed() and not self._on_loop():
-                asyncio.run_coroutine_threadsafe(self.aclose(), self._loop)
-            elif self._on_loop():
-                self._closing = self._loop.create_task(self.aclose())
-            return
-        try:
-            self._thread.run(self.aclose(), _CLOSE_SECONDS)
-        finally:
-            self._closed = True
-            self._thread.close()
+        if self._on_loop():
+            self._closing = self._loop.create_task(self._end_on_loop())
+        elif self._thread is None:
+            if not self._loop.is_closed():
+                asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        else:
+            try:
+                self._thread.run(self._end(), _CLOSE_SECONDS)
+            finally:
+                self._thread.close()
 
     async def aclose(self) -> None:
         """The same, on the log's own event loop, waiting until all is closed."""
-        if self._closed:
-            return
-        self._closed = True
+        if self._begin_closing():
+            await self._end()
+
+    def _begin_closing(self) -> bool:
+        """Whether it falls to this caller to close the log: it does so once."""
+        return self._close_once.acquire(blocking=False)
+
+    @property
+    def _closed(self) -> bool:
+        return self._close_once.locked()
+
+    async def _end(self) -> None:
         await self._writer.close()
         await self._partition.close()
+
+    async def _end_on_loop(self) -> None:
+        try:
+            await self._end()
+        finally:
+            if self._thread is not None:
+                self._thread.close()
 
     # Helpers
 
@@ -321,13 +345,18 @@ class KafkaLog:
 
     def _call(self, function: Any, *arguments: Any) -> None:
         self._check_open()
-        self._loop.call_soon_threadsafe(function, *arguments)
+        if self._thread is not None:
+            self._thread.call(function, *arguments)
+        else:
+            self._loop.call_soon_threadsafe(function, *arguments)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._closed or self._on_loop():
             work.close()
             self._check_open()
             self._refuse_own_loop("reading from the broker")
+        if self._thread is not None:
+            return self._thread.run(work)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _refresh(self) -> None:
