@@ -4,7 +4,9 @@ PAL_KAFKA_BOOTSTRAP=127.0.0.1:9092 .venv/bin/python scripts/benchmarks/append_ka
 
 One broker, acks=all, idempotent, flush.messages=1 (fsync at each append). Entries of about 770
 bytes, signed beforehand: action signatures are measured apart. `bare` is an aiokafka idempotent
-producer that sends batches of the mean size that the ledger's groups had, one in flight.
+producer that sends batches of the mean size that the ledger's groups had, one in flight;
+`bare_transactional` the same with a transaction for each batch. With --no-fsync the topic leaves
+writing to disk to the operating system.
 """
 
 from __future__ import annotations
@@ -21,37 +23,47 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from statistics import median, quantiles
+from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.adapters.kafka import KafkaLog, create_log
-from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX
+from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, wanted_settings
 from ledger.adapters.kafka_client import Partition
+from ledger.app.application import ActionEvent, ProcedureLedger
 from ledger.app.genesis import genesis_entry
 from ledger.app.submission import Recorded, SignedAction, Submission
-from ledger.core.action import Action, Actor, OccurredAt, encode_action
+from ledger.core.action import Action, Actor, OccurredAt, decode_action, encode_action
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
+from ledger.domain.calendars import DEFAULT_RULES
 from ledger.entry.signatures import SigningKey
 
 AT = "2026-03-02T08:00:00.000000Z"
 NOTE = "x" * 80
 CALLERS = (1, 8, 64, 512)
+THREADS = (1, 8, 64)
+TRANSACTIONS = 50
+"""Of the bare transactional producer, in each row: it takes tens of milliseconds for each."""
 Row = dict[str, float]
 
 
-def make_submissions(key: SigningKey, count: int, prefix: str) -> list[Submission]:
-    """Signed actions of `count` dossiers, one each."""
+def make_submissions(
+    key: SigningKey, count: int, prefix: str, dossiers: int = 5_000
+) -> list[Submission]:
+    """`count` signed actions, spread over so many dossiers."""
     made = []
     for number in range(count):
-        stream = f"dossier:{prefix}-{number % 5000}"
+        stream = f"dossier:{prefix}-{number % dossiers}"
         action = Action(
             id=uuid7_text(number, sha256(f"{prefix} {number}".encode()).digest()),
-            type="dossier.note_added.v1",
+            type="dossier.custody_accepted.v1",
             stream=stream,
             occurred_at=OccurredAt(AT, "second"),
             actor=Actor(kind="officer", id="C-0092"),
@@ -93,9 +105,52 @@ async def run_callers(log: KafkaLog, work: list[Submission], callers: int) -> Ro
     }
 
 
-async def run_bare(bootstrap: str, topic: str, size: int, count: int, length: float) -> float:
-    """Entries per second of a bare idempotent producer, one batch of `size` in flight."""
+def run_threads(log: KafkaLog, key: SigningKey, work: list[Submission], threads: int) -> Row:
+    """Save all of `work`, the first action of a dossier each, through `Application.save`."""
+    ledger = ProcedureLedger(
+        log, key=key, ledger_key=key, rules=DEFAULT_RULES, now=lambda: datetime.now(UTC)
+    )
+    batches = log.batches
+    signed = [submission.actions[0] for submission in work]
+    events = [ActionEvent(a.stream, 1, decode_action(a.data), a.data) for a in signed]
+    pending = iter(list(zip(events, signed, strict=True)))
+    times: list[float] = []
+
+    def save() -> None:
+        for event, action in pending:
+            began = time.perf_counter()
+            ledger.save(event, sigs=[action.sigs])
+            times.append(time.perf_counter() - began)
+
+    workers = [Thread(target=save) for _ in range(threads)]
+    began = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    seconds = time.perf_counter() - began
+    if len(times) != len(work):
+        msg = f"{len(work) - len(times)} saves failed"
+        raise RuntimeError(msg)
+    return {
+        "save_threads": threads,
+        "entries": len(work),
+        "per_second": round(len(work) / seconds),
+        "p50_ms": round(1000 * median(times), 2),
+        "p99_ms": round(1000 * quantiles(times, n=100)[98], 2),
+        "mean_batch": round(len(work) / (log.batches - batches), 1),
+    }
+
+
+async def run_bare(
+    bootstrap: str, topic: str, size: int, count: int, length: float, *, transactional: bool = False
+) -> float:
+    """Entries per second of a bare producer, one batch of `size` in flight.
+
+    Idempotent, or with a transaction for each batch, as libraries without a chain rule need it.
+    """
     value = b"x" * int(length)
+    settings = {"transactional_id": f"bare-{topic}"} if transactional else {}
     async with AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         acks="all",
@@ -103,6 +158,7 @@ async def run_bare(bootstrap: str, topic: str, size: int, count: int, length: fl
         linger_ms=0,
         max_batch_size=MESSAGE_BYTES_MAX,
         max_request_size=MESSAGE_BYTES_MAX,
+        **settings,
     ) as producer:
         began = time.perf_counter()
         for _ in range(count // size):
@@ -110,11 +166,28 @@ async def run_bare(bootstrap: str, topic: str, size: int, count: int, length: fl
             for _ in range(size):
                 batch.append(timestamp=None, key=None, value=value)
             batch.close()
+            if transactional:
+                await producer.begin_transaction()
             await (await producer.send_batch(batch, topic, partition=0))
+            if transactional:
+                await producer.commit_transaction()
         return count // size * size / (time.perf_counter() - began)
 
 
-def new_log(bootstrap: str, key: SigningKey) -> tuple[str, bytes]:
+async def leave_to_system(bootstrap: str, topic: str) -> None:
+    """Take `flush.messages` off a topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        never = {**wanted_settings(1), "flush.messages": str(2**63 - 1)}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, never)])
+    finally:
+        await admin.close()
+
+
+def new_log(
+    bootstrap: str, key: SigningKey, replicas: int = 1, *, fsync: bool = True
+) -> tuple[str, bytes]:
     """A topic with a genesis, for this run."""
     topic = f"benchmark-{secrets.token_hex(4)}"
     moment = datetime.now(UTC)
@@ -128,7 +201,9 @@ def new_log(bootstrap: str, key: SigningKey) -> tuple[str, bytes]:
         format_instant(moment),
         sha256(b"{}").hexdigest(),
     )
-    create_log(bootstrap, topic, genesis)
+    create_log(bootstrap, topic, genesis, replicas=replicas)
+    if not fsync and replicas == 1:
+        asyncio.run(leave_to_system(bootstrap, topic))
     return topic, genesis
 
 
@@ -151,11 +226,31 @@ async def measure(
         bare = await run_bare(bootstrap, bare_topic, size, len(work), row["entry_bytes"])
         row["bare_per_second"] = round(bare)
         row["share_of_bare"] = round(row["per_second"] / bare, 2)
+        few = min(len(work), TRANSACTIONS * size)
+        length = row["entry_bytes"]
+        slow = await run_bare(bootstrap, bare_topic, size, few, length, transactional=True)
+        row["bare_transactional_per_second"] = round(slow)
         rows.append(row)
-    submissions = make_submissions(key, int(20_000 * seconds), "bulk")
     await log.aclose()
+    rows += await asyncio.to_thread(run_saves, bootstrap, logs[0], key, seconds)
+    submissions = make_submissions(key, int(20_000 * seconds), "bulk")
     rows.append(await asyncio.to_thread(bulk, bootstrap, logs[0], key, submissions))
     rows.append(await read_all(bootstrap, topic))
+    return rows
+
+
+def run_saves(
+    bootstrap: str, where: tuple[str, bytes], key: SigningKey, seconds: float
+) -> list[Row]:
+    """The synchronous door, one row per number of threads."""
+    log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
+    log.submit(make_submissions(key, 1, "first-save"))
+    rows = []
+    for threads in THREADS:
+        count = int({1: 600, 8: 2_500, 64: 5_000}[threads] * seconds)
+        work = make_submissions(key, count, f"save{threads}", count)
+        rows.append(run_threads(log, key, work, threads))
+    log.close()
     return rows
 
 
@@ -200,14 +295,19 @@ def main() -> None:
     """Run and print JSON."""
     parser = argparse.ArgumentParser(description="Appends per second on a real Kafka broker.")
     parser.add_argument("--seconds", type=float, default=3.0, help="about so long per row")
+    parser.add_argument("--replicas", type=int, default=1, help="of the topic: 1, or 3")
+    parser.add_argument("--fsync", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
     bootstrap = os.environ.get("PAL_KAFKA_BOOTSTRAP")
     if not bootstrap:
         sys.exit("set PAL_KAFKA_BOOTSTRAP (scripts/kafka start prints it)")
     key = SigningKey("ledger-1", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
-    logs = [new_log(bootstrap, key), new_log(bootstrap, key)]
+    logs = [new_log(bootstrap, key, arguments.replicas, fsync=arguments.fsync) for _ in range(2)]
     rows = asyncio.run(measure(bootstrap, arguments.seconds, logs))
-    setting = "one broker on the same machine, acks=all, idempotent, flush.messages=1"
+    kept = "flush.messages=1" if arguments.fsync else "no fsync"
+    if arguments.replicas > 1:
+        kept = "min.insync.replicas=2, no fsync"
+    setting = f"{arguments.replicas} broker(s) on the same machine, acks=all, idempotent, {kept}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(json.dumps({"setting": setting, "machine": machine, "rows": rows}, indent=1))
 
