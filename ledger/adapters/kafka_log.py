@@ -24,7 +24,7 @@ from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.adapters.kafka_writer import KafkaWriter, Outcome
 from ledger.app.limits import APPEND_TIMEOUT_SECONDS
 from ledger.app.log_index import MemoryIndex, StrayRecord, entry_bytes
-from ledger.app.ports import Record
+from ledger.app.ports import Record, WriterHealth
 from ledger.app.sequencer import Sequencer
 from ledger.app.submission import Answer, LedgerError, Place, Submission, UnavailableError
 from ledger.core.chain import Head, StreamHead
@@ -77,6 +77,7 @@ class KafkaLog:
         self._writer = KafkaWriter(partition, index, machine, self._notify)
         self._reader = KafkaReader(self.origin, partition, self._run, lambda: None)
         self._close_once = threading.Lock()
+        self._waiting: set[asyncio.Task[None]] = set()
 
     @classmethod
     def open(
@@ -140,8 +141,10 @@ class KafkaLog:
             future: Future[Sequence[Answer]] = Future()
             self._call(self._start, [submission], future)
             return (await asyncio.wrap_future(future))[0]
-        await self._writer.room()
         self._check_open()
+        if not self._writer.has_room():
+            await self._writer.room()
+            self._check_open()
         answer: asyncio.Future[Answer] = self._loop.create_future()
 
         def deliver(outcome: Outcome) -> None:
@@ -171,6 +174,25 @@ class KafkaLog:
         except UnavailableError as error:
             future.set_exception(error)
             return
+        if self._writer.has_room(len(submissions)):
+            self._queue(submissions, future)
+            return
+        task = self._loop.create_task(self._start_later(submissions, future))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _start_later(
+        self, submissions: Sequence[Submission], future: Future[Sequence[Answer]]
+    ) -> None:
+        try:
+            await self._writer.room(len(submissions))
+            self._check_open()
+        except UnavailableError as error:
+            future.set_exception(error)
+        else:
+            self._queue(submissions, future)
+
+    def _queue(self, submissions: Sequence[Submission], future: Future[Sequence[Answer]]) -> None:
         outcomes: list[Outcome | None] = [None] * len(submissions)
         left = len(submissions)
 
@@ -200,6 +222,20 @@ class KafkaLog:
     def batches(self) -> int:
         """Record batches that this process's writer has had acknowledged: entries per group."""
         return self._writer.batches
+
+    def health(self) -> WriterHealth:
+        """How the writer of this process does; asks nobody, from any thread."""
+        writer = self._writer
+        echo_at = writer.echo_at
+        return WriterHealth(
+            origin=self.origin,
+            phase=writer.machine.phase.value,
+            session=writer.machine.session_id,
+            size=self._index.head.size,
+            queue=writer.queue,
+            last_echo_age_seconds=-1.0 if echo_at is None else self._loop.time() - echo_at,
+            strays=len(self._index.strays),
+        )
 
     @property
     def strays(self) -> Sequence[StrayRecord]:
@@ -305,10 +341,13 @@ class KafkaLog:
             finally:
                 self._thread.close()
 
-    async def aclose(self) -> None:
-        """The same, on the log's own event loop, waiting until all is closed."""
+    async def aclose(self, drain_seconds: float = 0.0) -> None:
+        """The same, on the log's own event loop, waiting until all is closed.
+
+        What is queued is answered first, for so long; new submissions are refused from here on.
+        """
         if self._begin_closing():
-            await self._end()
+            await self._end(drain_seconds)
 
     def _begin_closing(self) -> bool:
         """Whether it falls to this caller to close the log: it does so once."""
@@ -318,8 +357,8 @@ class KafkaLog:
     def _closed(self) -> bool:
         return self._close_once.locked()
 
-    async def _end(self) -> None:
-        await self._writer.close()
+    async def _end(self, drain_seconds: float = 0.0) -> None:
+        await self._writer.close(drain_seconds)
         await self._partition.close()
 
     async def _end_on_loop(self) -> None:

@@ -31,10 +31,16 @@ from ledger.app.effects import (
     SendBatch,
     WakeAt,
 )
-from ledger.app.limits import QUEUE_SUBMISSIONS_MAX
+from ledger.app.limits import QUEUE_BYTES_MAX, QUEUE_SUBMISSIONS_MAX, QUEUE_WAIT_SECONDS
 from ledger.app.log_index import MemoryIndex
 from ledger.app.sequencer import Sequencer
-from ledger.app.submission import Answer, LedgerError, Submission, UnavailableError
+from ledger.app.submission import (
+    Answer,
+    LedgerError,
+    QueueFullError,
+    Submission,
+    UnavailableError,
+)
 from ledger.core.findings import FindingError
 from ledger.core.ids import uuid7_text
 from ledger.entry.entry import NewerFormatError
@@ -71,8 +77,12 @@ class KafkaWriter:
         self._reading = asyncio.Lock()
         self._producer: Any = None
         self._checked = False
-        self._callers: dict[int, Callable[[Outcome], None]] = {}
+        self.echo_at: float | None = None
+        """When the loop's clock saw the last acknowledged batch."""
+        self._callers: dict[int, tuple[Callable[[Outcome], None], int]] = {}
+        self._queued_bytes = 0
         self._room: list[asyncio.Future[None]] = []
+        self._drained: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = 0
         self._flush_due = False
@@ -87,7 +97,9 @@ class KafkaWriter:
     def submit(self, submission: Submission, deliver: Callable[[Outcome], None]) -> None:
         """Queue a submission; `deliver` is called once, on this loop."""
         self._token += 1
-        self._callers[self._token] = deliver
+        size = sum(len(action.data) for action in submission.actions)
+        self._callers[self._token] = (deliver, size)
+        self._queued_bytes += size
         self._apply(self.machine.submit(self._token, submission, self._moment()))
         if not self._flush_due:
             # All callers that the last echo woke queue theirs in this turn of the loop: one group.
@@ -95,12 +107,34 @@ class KafkaWriter:
             self._loop.call_soon(self._flush)
         self._start_ticking()
 
-    async def room(self) -> None:
-        """Wait until the queue has room (limits.QUEUE_SUBMISSIONS_MAX)."""
-        while len(self._callers) >= QUEUE_SUBMISSIONS_MAX:
+    def has_room(self, submissions: int = 1) -> bool:
+        """Whether so many more may wait (limits.QUEUE_SUBMISSIONS_MAX, QUEUE_BYTES_MAX)."""
+        queued = len(self._callers)
+        return not queued or (
+            queued + submissions <= QUEUE_SUBMISSIONS_MAX and self._queued_bytes < QUEUE_BYTES_MAX
+        )
+
+    async def room(self, submissions: int = 1) -> None:
+        """Wait until the queue has room; raises `QueueFullError` (nothing was queued)."""
+        deadline = self._loop.time() + QUEUE_WAIT_SECONDS
+        while not self.has_room(submissions):
             waiter = self._loop.create_future()
             self._room.append(waiter)
-            await waiter
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await waiter
+            except TimeoutError as error:
+                raise QueueFullError(
+                    f"{len(self._callers)} submissions ({self._queued_bytes} bytes) wait for the "
+                    f"writer, and none of them got an answer within {QUEUE_WAIT_SECONDS:.0f} s "
+                    "that made room",
+                    next_step="send the same action again, later; see whether the broker runs",
+                ) from error
+
+    @property
+    def queue(self) -> int:
+        """Submissions without an answer."""
+        return len(self._callers)
 
     @property
     def is_current(self) -> bool:
@@ -142,8 +176,11 @@ class KafkaWriter:
             raise UnavailableError(str(error), next_step="install newer software") from error
         self._index.position = max(self._index.position, next_offset)
 
-    async def close(self) -> None:
-        """End the session; whoever still waits is answered."""
+    async def close(self, drain_seconds: float = 0.0) -> None:
+        """End the session; what is queued is answered first, for so long, the rest is told."""
+        if self._callers and drain_seconds:
+            self._drained = self._loop.create_future()
+            await asyncio.wait({self._drained}, timeout=drain_seconds)
         self._apply(self.machine.close())
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=3 * STOP_SECONDS)
@@ -175,7 +212,9 @@ class KafkaWriter:
     def _apply(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Deliver):
-                self._callers.pop(effect.token)(effect.outcome)
+                deliver, size = self._callers.pop(effect.token)
+                self._queued_bytes -= size
+                deliver(effect.outcome)
             elif isinstance(effect, SendBatch):
                 self._spawn(self._send(effect))
             elif isinstance(effect, ReadFrom):
@@ -188,7 +227,9 @@ class KafkaWriter:
                     self._spawn(_end_producer(producer))
             elif isinstance(effect, WakeAt):
                 self._loop.call_at(effect.seconds, self._tick)
-        if self._room and len(self._callers) < QUEUE_SUBMISSIONS_MAX:
+        if self._drained is not None and not self._callers and not self._drained.done():
+            self._drained.set_result(None)
+        if self._room and self.has_room():
             waiters, self._room = self._room, []
             for waiter in waiters:
                 if not waiter.done():
@@ -277,7 +318,7 @@ class KafkaWriter:
             reason = f"a batch was not acknowledged: {error!r}"
             self._apply(self.machine.batch_unknown(effect.session, reason, self._moment()))
         else:
-            self._active_at = self._loop.time()
+            self._active_at = self.echo_at = self._loop.time()
             self.batches += 1
             self._apply(self.machine.echoed(effect.session, base_offset, self._moment()))
             self._on_growth()

@@ -18,6 +18,23 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     data: bytes | None
 
 
+class WriterHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How the writer of one log does, as its own process knows it.
+
+    `session` is the id in its opening entry, "" where none serves; `queue` counts submissions
+    without an answer (at most limits.QUEUE_SUBMISSIONS_MAX); `last_echo_age_seconds` is -1.0 before
+    the first acknowledged batch.
+    """
+
+    origin: str
+    phase: str
+    session: str
+    size: int
+    queue: int
+    last_echo_age_seconds: float
+    strays: int
+
+
 class LogReader(Protocol):
     """Reading a log's records in order. Blocking calls; safe to call from any thread."""
 

@@ -110,6 +110,11 @@ class Sequencer:
         """Submissions without an answer."""
         return len(self._queue) + (len(self._in_flight.waiting) if self._in_flight else 0)
 
+    @property
+    def session_id(self) -> str:
+        """The id of the session that serves now, as its opening entry has it; "" for none."""
+        return self._session_id if self.phase is Phase.SERVING else ""
+
     # From callers
 
     def submit(self, token: int, submission: Submission, moment: Moment) -> list[Effect]:

@@ -108,3 +108,9 @@ class UnavailableError(LedgerError):
     """The log or its broker cannot be reached or may not be written; nothing was recorded."""
 
     code = "log.unavailable"
+
+
+class QueueFullError(UnavailableError):
+    """More is waiting for the writer than may wait; nothing of this submission was recorded."""
+
+    code = "log.queue_full"
