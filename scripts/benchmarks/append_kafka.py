@@ -105,11 +105,10 @@ async def run_callers(log: KafkaLog, work: list[Submission], callers: int) -> Ro
     }
 
 
-def run_threads(log: KafkaLog, key: SigningKey, work: list[Submission], threads: int) -> Row:
+def run_threads(
+    ledger: ProcedureLedger, log: KafkaLog, work: list[Submission], threads: int
+) -> Row:
     """Save all of `work`, the first action of a dossier each, through `Application.save`."""
-    ledger = ProcedureLedger(
-        log, key=key, ledger_key=key, rules=DEFAULT_RULES, now=lambda: datetime.now(UTC)
-    )
     batches = log.batches
     signed = [submission.actions[0] for submission in work]
     events = [ActionEvent(a.stream, 1, decode_action(a.data), a.data) for a in signed]
@@ -244,13 +243,17 @@ def run_saves(
 ) -> list[Row]:
     """The synchronous door, one row per number of threads."""
     log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
+    ledger = ProcedureLedger(
+        log, key=key, ledger_key=key, rules=DEFAULT_RULES, now=lambda: datetime.now(UTC)
+    )
+    log.head()
     log.submit(make_submissions(key, 1, "first-save"))
     rows = []
     for threads in THREADS:
         count = int({1: 600, 8: 2_500, 64: 5_000}[threads] * seconds)
         work = make_submissions(key, count, f"save{threads}", count)
-        rows.append(run_threads(log, key, work, threads))
-    log.close()
+        rows.append(run_threads(ledger, log, work, threads))
+    ledger.close()
     return rows
 
 
