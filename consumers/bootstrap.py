@@ -2,7 +2,8 @@
 
 A home folder holds one installation: `log.sqlite` and `log-<n>.sqlite` (the embedded logs),
 `read*.sqlite` (read stores, disposable), `trust*.toml` (pinned origins) and `keys/`. With
-`--log kafka://…` the logs lie in Kafka; trust, keys and read store stay in the home.
+`--log kafka://…` the logs lie in Kafka; trust, keys, read store and the logs' local indexes
+(`index-*.sqlite`, disposable) stay in the home.
 """
 
 from __future__ import annotations
@@ -98,6 +99,11 @@ class Settings(msgspec.Struct, frozen=True):
         """The read store's file: one for each ledger of this home."""
         kafka = self.kafka
         return self.home / ("read.sqlite" if kafka is None else f"read-{kafka[1]}.sqlite")
+
+    def index_path_of(self, number: int) -> Path:
+        """The local index of a log in Kafka: derived from the log, may be deleted at any time."""
+        topic = self.log_path.stem if self.kafka is None else self.kafka[1]
+        return self.home / f"index-{topic}-{number}.sqlite"
 
     @property
     def trust_path(self) -> Path:
@@ -239,6 +245,7 @@ class OpenLedger:
             key=self.keys.load_signing_key("ledger"),
             expect=_highest_seen(self.settings, trust),
             security=kafka_security(),
+            index_path=self.settings.index_path_of(number),
         )
 
     def _open_reader(self, number: int, trust: Trust) -> LogReader:

@@ -9,8 +9,10 @@ from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from ledger.adapters.index_sqlite import open_index
 from ledger.adapters.kafka_client import (
     CHUNK_BYTES,
     POINT_BYTES,
@@ -22,8 +24,9 @@ from ledger.adapters.kafka_client import (
 from ledger.adapters.kafka_reader import KafkaReader
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.adapters.kafka_writer import KafkaWriter, Outcome
+from ledger.app.index_tables import StrayRecord
 from ledger.app.limits import APPEND_TIMEOUT_SECONDS
-from ledger.app.log_index import MemoryIndex, StrayRecord, entry_bytes
+from ledger.app.log_index import MemoryIndex, PartitionIndex, entry_bytes
 from ledger.app.ports import Record, WriterHealth
 from ledger.app.sequencer import Sequencer
 from ledger.app.submission import Answer, LedgerError, Place, Submission, UnavailableError
@@ -59,7 +62,7 @@ class KafkaLog:
         self,
         partition: Partition,
         key: SigningKey,
-        index: MemoryIndex,
+        index: PartitionIndex,
         loop: asyncio.AbstractEventLoop,
         thread: LoopThread | None,
         *,
@@ -90,17 +93,19 @@ class KafkaLog:
         expect: Head | None = None,
         timeout_seconds: float = APPEND_TIMEOUT_SECONDS,
         security: KafkaSecurity = PLAINTEXT,
+        index_path: Path | None = None,
     ) -> Self:
         """A log for synchronous use. Connects, reads nothing yet, writes nothing.
 
-        `genesis_leaf` is the pinned hex leaf of entry 0, `expect` a head that was seen before.
-        Raises `UnavailableError` where there is no broker or no such topic.
+        `genesis_leaf` is the pinned hex leaf of entry 0, `expect` a head that was seen before. The
+        local index lies at `index_path`; without one the whole log is read anew by each process,
+        into memory. Raises `UnavailableError` where there is no broker or no such topic.
         """
         thread = LoopThread("pal-kafka")
 
         async def make() -> Self:
             partition = await Partition.open(bootstrap, topic, partition_of(origin), security)
-            index = MemoryIndex(origin, genesis_leaf=genesis_leaf, expect=expect)
+            index = await _open_index(partition, index_path, origin, genesis_leaf, expect)
             return cls(partition, key, index, thread.loop, thread, timeout_seconds=timeout_seconds)
 
         try:
@@ -120,10 +125,11 @@ class KafkaLog:
         expect: Head | None = None,
         timeout_seconds: float = APPEND_TIMEOUT_SECONDS,
         security: KafkaSecurity = PLAINTEXT,
+        index_path: Path | None = None,
     ) -> Self:
         """A log on the running event loop, with its index read; the writer is not open yet."""
         partition = await Partition.open(bootstrap, topic, partition_of(origin), security)
-        index = MemoryIndex(origin, genesis_leaf=genesis_leaf, expect=expect)
+        index = await _open_index(partition, index_path, origin, genesis_leaf, expect)
         loop = asyncio.get_running_loop()
         log = cls(partition, key, index, loop, None, timeout_seconds=timeout_seconds)
         try:
@@ -215,8 +221,8 @@ class KafkaLog:
 
     @property
     def warning(self) -> str:
-        """What the preflight has to say aloud, once a writer has opened; "" where all is well."""
-        return self._writer.warning
+        """What preflight or index have to say aloud, once a writer has opened; "" without."""
+        return self._writer.warning or self._index.tables.warning
 
     @property
     def batches(self) -> int:
@@ -359,6 +365,7 @@ class KafkaLog:
 
     async def _end(self, drain_seconds: float = 0.0) -> None:
         await self._writer.close(drain_seconds)
+        await asyncio.to_thread(self._index.close)
         await self._partition.close()
 
     async def _end_on_loop(self) -> None:
@@ -434,3 +441,21 @@ class KafkaLog:
 
     def _missing(self, offset: int) -> None:
         entry_bytes(Record(offset, None), "an entry that was read before")
+
+
+async def _open_index(
+    partition: Partition,
+    path: Path | None,
+    origin: str,
+    genesis_leaf: str | None,
+    expect: Head | None,
+) -> PartitionIndex:
+    if path is None:
+        return MemoryIndex(origin, genesis_leaf=genesis_leaf, expect=expect)
+    try:
+        return await asyncio.to_thread(
+            open_index, path, origin, genesis_leaf=genesis_leaf, expect=expect
+        )
+    except BaseException:
+        await partition.close()
+        raise

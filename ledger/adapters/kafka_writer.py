@@ -32,7 +32,7 @@ from ledger.app.effects import (
     WakeAt,
 )
 from ledger.app.limits import QUEUE_BYTES_MAX, QUEUE_SUBMISSIONS_MAX, QUEUE_WAIT_SECONDS
-from ledger.app.log_index import MemoryIndex
+from ledger.app.log_index import PartitionIndex
 from ledger.app.sequencer import Sequencer
 from ledger.app.submission import (
     Answer,
@@ -62,7 +62,7 @@ class KafkaWriter:
     def __init__(
         self,
         partition: Partition,
-        index: MemoryIndex,
+        index: PartitionIndex,
         machine: Sequencer,
         on_growth: Callable[[], None],
     ) -> None:
@@ -149,7 +149,8 @@ class KafkaWriter:
         if self.is_current:
             return
         async with self._reading:
-            position = self._index.position
+            index = self._index
+            position = index.position if index.is_compared else index.overlap()
             chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
             if self.machine.phase is Phase.SERVING:
                 if self._index.position != position or self.machine.backlog:
@@ -170,11 +171,9 @@ class KafkaWriter:
 
     def _take_in(self, records: Sequence[Any], next_offset: int) -> None:
         try:
-            for record in records:
-                self._index.add(record)
+            self._index.take_in(records, next_offset)
         except NewerFormatError as error:
             raise UnavailableError(str(error), next_step="install newer software") from error
-        self._index.position = max(self._index.position, next_offset)
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """End the session; what is queued is answered first, for so long, the rest is told."""

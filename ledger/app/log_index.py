@@ -1,61 +1,91 @@
 """What a process knows of a log that may hold strays: the fold by the chain rule, with places.
 
 Every process that reads a partition feeds its records here in order of their offsets; the writer
-feeds its own entries once their echo has come. All of it is in memory and disposable.
+feeds its own entries once their echo has come. The index is derived from the log and disposable.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
-
-import msgspec
+from typing import Final
 
 from ledger.app.group import Group
+from ledger.app.index_tables import (
+    IndexTables,
+    Kept,
+    MemoryTables,
+    SeenStray,
+    Standing,
+    StrayRecord,
+)
+from ledger.app.limits import GROUP_ENTRIES_MAX
 from ledger.app.ports import Record
-from ledger.app.submission import Place
+from ledger.app.submission import Place, SignedAction, Submission
 from ledger.core.chain import Head, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
-from ledger.core.merkle import HASH_BYTES, leaf_hash
-from ledger.entry.entry import Entry
+from ledger.core.merkle import leaf_hash
+from ledger.entry.entry import Entry, decode_entry
 from ledger.entry.log_state import Judged, LogState, Stray, StrayTracker
 
-
-class StrayRecord(msgspec.Struct, frozen=True):
-    """A record that does not count: its offset, why, and its hex leaf hash ("" without value)."""
-
-    offset: int
-    reason: str
-    leaf: str
+FINDINGS_KEPT_MAX: Final = 1_000
+"""The newest findings a writer keeps; `pal verify` gives all of them."""
 
 
-class MemoryIndex:
+class PartitionIndex:
     """Heads, action ids, streams and notification ids of one log, with the offset of each entry.
 
     `expect` is a head that somebody has seen: a log that does not hold it is `log.overwritten`.
+    Tables that were kept are a head seen too: nothing is taken in before the log has shown the
+    same bytes at their newest entry.
     """
 
     def __init__(
-        self, origin: str, *, genesis_leaf: str | None = None, expect: Head | None = None
+        self,
+        tables: IndexTables,
+        state: LogState,
+        *,
+        expect: Head | None = None,
     ) -> None:
-        self.state = LogState(origin, genesis_leaf=genesis_leaf)
+        self.tables = tables
+        self.state = state
         self.position = 0
         """The offset after the last record taken in."""
         self.expect = expect
         self.strays: list[StrayRecord] = []
-        self.findings: list[Finding] = []
+        self.findings: deque[Finding] = deque(maxlen=FINDINGS_KEPT_MAX)
         self.own_entries: list[bytes] = []
         """The entries (not void) of the log's own stream; few, and asked for on event loops."""
         self.broken: FindingError | None = None
         """Why this log cannot be relied on; once found, nothing more is taken in."""
+        self.is_compared = True
+        """Whether the log was seen to hold what the tables were made from."""
         self._tracker = StrayTracker()
-        self._places: dict[str, Place] = {}
-        self._offsets = array("q")
-        self._leaves = bytearray()
-        self._streams: dict[str, array[int]] = {}
-        self._notifications = array("q")
+        if tables.kept is not None:
+            self._restore(tables.kept)
+
+    def _restore(self, kept: Kept) -> None:
+        for data in kept.own_entries:
+            entry = decode_entry(data)
+            self.state.apply_own(entry.seal.type, entry.action.get("data", {}))
+            self.own_entries.append(data)
+        self.position, self.state.head, self.state.recorded_at = (
+            kept.standing.position,
+            kept.standing.head,
+            kept.standing.recorded_at,
+        )
+        for seen in kept.strays:
+            self.strays.append(seen.record)
+            size, leaf = self.head.size, seen.record.leaf
+            if seen.recorded_at and not (
+                seen.index < size and self.tables.leaf_of(seen.index) == leaf
+            ):
+                self._tracker.restore(leaf, seen.recorded_at)
+        self.is_compared = False
+        expect = self.expect
+        if expect is not None and 0 < expect.size <= self.head.size:
+            self._compare_expected(expect, self.tables.leaf_of(expect.size - 1))
 
     @property
     def origin(self) -> str:
@@ -77,40 +107,56 @@ class MemoryIndex:
 
     def place_of(self, action_id: str) -> Place | None:
         """Where the action is recorded, if it is; void entries record nothing."""
-        return self._places.get(action_id)
+        return self.tables.place_of(action_id)
 
     def offset_of(self, index: int) -> int:
         """The offset of the entry at `index`."""
-        return self._offsets[index]
+        return self.tables.offset_of(index)
 
     def leaf_of(self, index: int) -> str:
         """The hex leaf hash of the entry at `index`."""
-        return self._leaves[HASH_BYTES * index : HASH_BYTES * (index + 1)].hex()
+        return self.tables.leaf_of(index)
 
     def stream_indices(self, stream: str, after: int, until: int | None) -> Sequence[int]:
         """Indices of a stream's entries with `after` < version <= `until`, by version."""
-        return list(self._streams.get(stream, ())[after:until])
+        return self.tables.stream_indices(stream, after, until)
 
     def notification_count(self) -> int:
         """The highest notification id."""
-        return len(self._notifications)
+        return self.tables.notification_count()
 
     def notification_indices(self, start: int, stop: int | None, limit: int) -> Sequence[int]:
         """Indices of the notifications `start` to `stop`, at most `limit`."""
-        last = len(self._notifications) if stop is None else stop
-        first = max(start, 1)
-        return list(self._notifications[first - 1 : min(last, first - 1 + limit)])
+        return self.tables.notification_indices(start, stop, limit)
 
     def notification_id(self, index: int) -> int:
         """The notification id of the entry at `index`; KeyError where it is no notification."""
-        at = bisect_left(self._notifications, index)
-        if at == len(self._notifications) or self._notifications[at] != index:
-            raise KeyError(index)
-        return at + 1
+        return self.tables.notification_id(index)
+
+    def look_up(self, submissions: Sequence[Submission]) -> None:
+        """Fetch together what sealing these will ask; raises `LedgerError` where rows are lost."""
+        actions: list[SignedAction] = []
+        for submission in submissions:
+            actions += submission.actions
+            if len(actions) >= GROUP_ENTRIES_MAX:
+                break
+        self.tables.look_up(
+            [action.id for action in actions], {action.stream for action in actions}
+        )
 
     def overlap(self) -> int:
         """Where to read on so that the newest entry known is seen, and compared, once more."""
-        return self._offsets[-1] if self._offsets else 0
+        return self.tables.offset_of(self.head.size - 1) if self.head.size else 0
+
+    def take_in(self, records: Sequence[Record], next_offset: int) -> None:
+        """Take records in, in order; `next_offset` also passes control records, which are none.
+
+        Raises what `add` raises, and `LedgerError` where the tables cannot keep their rows.
+        """
+        for record in records:
+            self.add(record)
+        self.position = max(self.position, next_offset)
+        self._settle()
 
     def add(self, record: Record) -> Entry | None:
         """Take the next record in; the entry if it counts.
@@ -131,6 +177,8 @@ class MemoryIndex:
         if record.position < self.position:
             self._compare(record)
             return None
+        if not self.is_compared:
+            raise self._not_found()
         result = self.state.admit(record.data)
         self.position = record.position + 1
         if isinstance(result, Stray):
@@ -154,13 +202,14 @@ class MemoryIndex:
                 self.add(Record(offset, sealed.data))
                 continue
             self.state.head = Head(sealed.place.index + 1, sealed.place.leaf)
-            self.state.streams[sealed.stream] = StreamHead(sealed.place.version, sealed.place.leaf)
+            self.state.set_stream_head(
+                sealed.stream, StreamHead(sealed.place.version, sealed.place.leaf)
+            )
             self.state.recorded_at = max(self.state.recorded_at, group.recorded_at)
             self.position = offset + 1
-            self._offsets.append(offset)
-            self._leaves += bytes.fromhex(sealed.place.leaf)
-            self._keep(sealed.stream, sealed.action_id, sealed.place)
+            self.tables.add(offset, sealed.stream, sealed.action_id, sealed.place)
         self._check_expected()
+        self._settle()
 
     def check_end(self, end: int) -> None:
         """Compare what is known with a log that ends at offset `end`."""
@@ -170,6 +219,8 @@ class MemoryIndex:
                 expected=str(self.position),
                 actual=str(end),
             )
+        if not self.is_compared:
+            raise self._not_found()
         if self.expect is not None and self.expect.size > self.head.size:
             raise self._overwritten(
                 f"{self.expect.size} entries were seen before, {self.head.size} count now",
@@ -177,27 +228,25 @@ class MemoryIndex:
                 actual=f"{self.head.size}:{self.head.leaf}",
             )
 
+    def close(self) -> None:
+        """Keep what is to be kept and give everything back; safe to call again."""
+        self.tables.close()
+
+    def _settle(self) -> None:
+        standing = Standing(self.position, self.head, self.state.recorded_at)
+        self.tables.settle(standing, self.own_entries)
+
     def _enter(self, judged: Judged, offset: int) -> None:
         entry = judged.entry
-        self._offsets.append(offset)
-        self._leaves += bytes.fromhex(entry.leaf)
         if judged.void:
+            self.tables.add_void(offset, entry.leaf)
             return
-        action_id = entry.action.get("id")
+        seal = entry.seal
         digest = sha256(entry.action_bytes).digest()
-        place = Place(entry.seal.index, entry.seal.version, entry.leaf, digest)
-        self._keep(entry.seal.stream, str(action_id), place)
-        if entry.seal.stream == self.state.own_stream:
+        place = Place(seal.index, seal.version, entry.leaf, digest)
+        self.tables.add(offset, seal.stream, entry.action_id, place)
+        if seal.stream == self.state.own_stream:
             self.own_entries.append(entry.data)
-
-    def _keep(self, stream: str, action_id: str, place: Place) -> None:
-        self._places.setdefault(action_id, place)
-        positions = self._streams.get(stream)
-        if positions is None:
-            positions = self._streams[stream] = array("q")
-        positions.append(place.index)
-        if not stream.startswith("ledger:"):
-            self._notifications.append(place.index)
 
     def _add_stray(self, record: Record, stray: Stray) -> None:
         if self.head.size == 0:
@@ -213,8 +262,12 @@ class MemoryIndex:
                     next_step="check --log: this is the topic of another log",
                 )
             )
-        self.strays.append(StrayRecord(record.position, stray.reason, stray.leaf))
-        if self._tracker.add(stray, self.head.size):
+        kept = StrayRecord(record.position, stray.reason, stray.leaf)
+        self.strays.append(kept)
+        is_overwritten = self._tracker.add(stray, self.head.size)
+        index = -1 if stray.entry is None else stray.entry.seal.index
+        self.tables.add_stray(SeenStray(kept, self._tracker.remembered(stray.leaf), index))
+        if is_overwritten:
             raise self._overwritten(
                 f"strays from more than one batch continue one another at offset {record.position}",
                 expected=f"entry {self.head.size} behind {self.head.leaf}",
@@ -223,7 +276,7 @@ class MemoryIndex:
             )
 
     def _compare(self, record: Record) -> None:
-        if not self._offsets or record.position != self._offsets[-1]:
+        if not self.head.size or record.position != self.overlap():
             return
         leaf = "" if record.data is None else leaf_hash(record.data).hex()
         # A void entry at the end keeps the head too: the head's leaf is that of the last entry.
@@ -234,16 +287,27 @@ class MemoryIndex:
                 actual=leaf or "no value",
                 offset=record.position,
             )
+        self.is_compared = True
+
+    def _not_found(self) -> FindingError:
+        return self._overwritten(
+            f"offset {self.overlap()} holds no record: entry {self.head.size - 1} was read there",
+            expected=self.head.leaf,
+            actual="no record",
+            offset=self.overlap(),
+        )
 
     def _check_expected(self) -> None:
         expect = self.expect
-        if expect is None or self.head.size != expect.size:
-            return
-        if self.head.leaf != expect.leaf:
+        if expect is not None and self.head.size == expect.size:
+            self._compare_expected(expect, self.head.leaf)
+
+    def _compare_expected(self, expect: Head, leaf: str) -> None:
+        if leaf != expect.leaf:
             raise self._overwritten(
                 f"entry {expect.size - 1} is not the one that was seen before",
                 expected=expect.leaf,
-                actual=self.head.leaf,
+                actual=leaf,
             )
         self.expect = None
 
@@ -264,6 +328,15 @@ class MemoryIndex:
                 "witness: pal verify names the first bad index",
             )
         )
+
+
+class MemoryIndex(PartitionIndex):
+    """The same with its rows in memory alone: for tests, explorations and logs without a home."""
+
+    def __init__(
+        self, origin: str, *, genesis_leaf: str | None = None, expect: Head | None = None
+    ) -> None:
+        super().__init__(MemoryTables(), LogState(origin, genesis_leaf=genesis_leaf), expect=expect)
 
 
 def entry_bytes(record: Record, leaf: str) -> bytes:

@@ -31,7 +31,7 @@ from ledger.app.limits import (
     CLOCK_AHEAD_SECONDS_MAX,
     GROUP_ENTRIES_MAX,
 )
-from ledger.app.log_index import MemoryIndex
+from ledger.app.log_index import PartitionIndex
 from ledger.app.ports import Record
 from ledger.app.submission import (
     LedgerError,
@@ -81,7 +81,7 @@ class Sequencer:
 
     def __init__(
         self,
-        index: MemoryIndex,
+        index: PartitionIndex,
         key: SigningKey,
         *,
         software: str,
@@ -168,10 +168,8 @@ class Sequencer:
         if session != self.session:
             return []
         try:
-            for record in records:
-                self.index.add(record)
-            self.index.position = max(self.index.position, next_offset)
-        except FindingError as error:
+            self.index.take_in(records, next_offset)
+        except (FindingError, LedgerError) as error:
             return self._fail(error)
         except NewerFormatError as error:
             return self._fail(UnavailableError(str(error), next_step="install newer software"))
@@ -305,11 +303,11 @@ class Sequencer:
             return self._reopen("the opening entry cannot be read back yet", moment)
         place = self.index.place_of(self._session_id)
         if place is None or place.leaf != self._opened:
-            last = self.index.findings[-1:]
-            if last and last[0].index == self.index.head.size - 1:
+            findings = self.index.findings
+            if findings and findings[-1].index == self.index.head.size - 1:
                 return self._give_up(
                     UnavailableError(
-                        f"this writer's entries do not count: {last[0].message}",
+                        f"this writer's entries do not count: {findings[-1].message}",
                         next_step="open the log with a ledger key that it has enrolled",
                     )
                 )
@@ -331,7 +329,13 @@ class Sequencer:
                 effects.append(Deliver(self._queue.popleft().token, refused))
                 continue
             taken = self._take()
-            group = self._seal([waiting.submission for waiting in taken], moment)
+            submissions = [waiting.submission for waiting in taken]
+            try:
+                self.index.look_up(submissions)
+                group = self._seal(submissions, moment)
+            except LedgerError as error:
+                # The index cannot be read or kept: nothing was sent, nothing more may be decided.
+                return [*effects, *self._fail(error)]
             answered = tuple(taken[: len(group.answers)])
             for _ in answered:
                 self._queue.popleft()

@@ -78,6 +78,10 @@ class LogState:
             logs = data.get("logs", 1)
             self.logs = logs if isinstance(logs, int) and logs > 0 else 1
 
+    def set_stream_head(self, stream: str, head: StreamHead) -> None:
+        """An entry that is not void continued its stream."""
+        self.streams[stream] = head
+
     def admit(self, data: bytes | None) -> Entry | Stray:
         """Apply the chain rule to one record without changing anything.
 
@@ -110,7 +114,7 @@ class LogState:
         self.head = Head(seal.index + 1, entry.leaf)
         self.recorded_at = max(self.recorded_at, seal.recorded_at)
         if not void:
-            self.streams[seal.stream] = StreamHead(seal.version, entry.leaf)
+            self.set_stream_head(seal.stream, StreamHead(seal.version, entry.leaf))
         return Judged(entry, void, (*doubts, *faults))
 
     def _check_clock(self, entry: Entry) -> list[Finding]:
@@ -263,6 +267,14 @@ class StrayTracker:
         before = self._times.get(seal.prev)
         self._times[stray.leaf] = seal.recorded_at
         return before is not None and before != seal.recorded_at
+
+    def remembered(self, leaf: str) -> str:
+        """The `recorded_at` of a stray that others may continue; "" where it is not remembered."""
+        return self._times.get(leaf, "")
+
+    def restore(self, leaf: str, recorded_at: str) -> None:
+        """Remember a stray again, as `remembered` gave it."""
+        self._times[leaf] = recorded_at
 
     def counted(self, leaf: str) -> None:
         """A record of this leaf counts after all: what continues it continues the log."""

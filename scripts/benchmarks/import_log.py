@@ -61,7 +61,8 @@ def measure(path: Path, *, again: bool) -> dict[str, object]:
 
         def run() -> tuple[ImportSummary, float]:
             since = perf_counter()
-            summary = import_file(path, ledger.logs, key, ledger.keys, ImportOptions(), now=utc_now)
+            (log,) = ledger.logs
+            summary = import_file(path, log, key, ledger.keys, ImportOptions(), now=utc_now)
             return summary, perf_counter() - since
 
         summary, seconds = run()

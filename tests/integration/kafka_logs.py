@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -127,10 +128,12 @@ def check_acknowledged(log: TestLog, acknowledged: Sequence[tuple[str, int, str]
     return strays
 
 
-def main(bootstrap: str, topic: str, genesis_hex: str, name: str, count: int) -> None:
+def main(
+    bootstrap: str, topic: str, genesis_hex: str, name: str, count: int, index_path: str = ""
+) -> None:
     """Append one by one, telling of each acknowledgement on standard output."""
     log = TestLog(bootstrap, topic, f"{topic}/0", bytes.fromhex(genesis_hex))
-    writer = log.open()
+    writer = log.open(index_path=Path(index_path) if index_path else None)
     for number in range(count):
         submission = one(f"dossier:{name}", number)
         answer = writer.submit([submission])[0]
@@ -141,4 +144,4 @@ def main(bootstrap: str, topic: str, genesis_hex: str, name: str, count: int) ->
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]), *sys.argv[6:])

@@ -1,0 +1,273 @@
+"""The rows of an index file: layout, checksums, and one statement for all rows of a kind.
+
+Fixed widths make a blob a table: SQLite works through such a statement without Python's lock, so
+the writer's event loop goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from struct import Struct
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from ledger.app.index_tables import Kept, SeenStray, Standing, StrayRecord
+from ledger.app.submission import LedgerError, Place
+from ledger.core.action import ID_PATTERN
+from ledger.core.chain import ZERO_LINK
+
+BLOCK_ENTRIES: Final = 128
+RECORD: Final = Struct("<32s32sqqI")
+"""Leaf, digest of the action, version (0: void), index of the version before, CRC of the id."""
+RECORD_BYTES: Final = RECORD.size
+NO_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""In place of an id where there is none, or one that is no UUIDv7."""
+
+_CHECK: Final = Struct("<I")
+_BLOCK_BYTES: Final = BLOCK_ENTRIES * RECORD_BYTES + _CHECK.size
+_ACTION_ID = re.compile(ID_PATTERN)
+
+SCHEMA: Final = """
+CREATE TABLE cursor (
+    id INTEGER PRIMARY KEY CHECK (id = 1), origin TEXT NOT NULL, genesis TEXT NOT NULL,
+    position INTEGER NOT NULL, size INTEGER NOT NULL, leaf TEXT NOT NULL,
+    recorded_at TEXT NOT NULL, mark INTEGER NOT NULL) STRICT;
+CREATE TABLE block (number INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE place (id BLOB PRIMARY KEY, idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE odd_place (id TEXT PRIMARY KEY, idx INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE stream (
+    name TEXT PRIMARY KEY, version INTEGER NOT NULL, idx INTEGER NOT NULL, leaf TEXT NOT NULL,
+    mark INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE own (number INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE stray (
+    number INTEGER PRIMARY KEY, position INTEGER NOT NULL, reason TEXT NOT NULL,
+    leaf TEXT NOT NULL, recorded_at TEXT NOT NULL, idx INTEGER NOT NULL) STRICT;
+CREATE TABLE run (start INTEGER PRIMARY KEY, drift INTEGER NOT NULL) STRICT;
+CREATE TABLE silent (idx INTEGER PRIMARY KEY) STRICT;
+"""
+
+_NUMBERS: Final = (
+    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1) "
+)
+_INSERT_PLACES: Final = _NUMBERS + (  # noqa: S608 - constants only
+    "INSERT OR IGNORE INTO place SELECT substr(?2, i * 16 + 1, 16), ?3 + i FROM n"
+    " WHERE substr(?2, i * 16 + 1, 16) <> zeroblob(16) ORDER BY 1, 2"
+)
+_INSERT_BLOCKS: Final = _NUMBERS + (  # noqa: S608 - constants only
+    "INSERT OR REPLACE INTO block SELECT ?3 + i, substr(?2, i * ?4 + 1, ?4) FROM n"
+)
+_INSERT_STREAMS: Final = (
+    "INSERT OR REPLACE INTO stream SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3,"
+    " value ->> 4 FROM json_each(?)"
+)
+_FIND_PLACES: Final = _NUMBERS + (  # noqa: S608 - constants only
+    "SELECT id, idx FROM place WHERE id IN (SELECT substr(?2, i * 16 + 1, 16) FROM n)"
+)
+_FIND_ODD_PLACES: Final = (
+    "SELECT id, idx FROM odd_place WHERE id IN (SELECT value FROM json_each(?))"
+)
+_FIND_STREAMS: Final = (
+    "SELECT name, version, idx, leaf, mark FROM stream"
+    " WHERE name IN (SELECT value FROM json_each(?))"
+)
+
+
+class DamagedIndexError(LedgerError):
+    """The local index holds what cannot be; it is set aside, and made anew at the next opening."""
+
+    code = "index.damaged"
+
+
+class IndexHead(NamedTuple):
+    """Where a stream stands: version, index (`at`) and hex leaf of its newest entry."""
+
+    version: int
+    at: int
+    leaf: str
+
+
+NO_HEAD: Final = IndexHead(0, -1, ZERO_LINK)
+
+
+class Loaded(NamedTuple):
+    """What is read whole at the opening: the cursor's place and the exceptions to numbering."""
+
+    kept: Kept
+    runs: list[tuple[int, int]]
+    silent: list[int]
+
+
+class Pending:
+    """What was entered since the last writing, from entry `first` on."""
+
+    __slots__ = ("first", "ids", "odd", "places", "records", "strays", "streams")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.records = bytearray()
+        self.ids: list[str] = []
+        self.odd: list[tuple[str, int]] = []
+        self.places: dict[str, int] = {}
+        self.streams: dict[str, IndexHead] = {}
+        self.strays: list[SeenStray] = []
+
+    def add(self, stream: str, action_id: str, place: Place, before: int) -> None:
+        """Enter the next entry; `before` is the index of the version before in its stream."""
+        mark = crc32(action_id.encode())
+        leaf = bytes.fromhex(place.leaf)
+        self.records += RECORD.pack(leaf, place.digest, place.version, before, mark)
+        if _ACTION_ID.match(action_id):
+            self.ids.append(action_id)
+        else:
+            self.ids.append(NO_ID)
+            self.odd.append((action_id, place.index))
+        self.places.setdefault(action_id, place.index)
+        self.streams[stream] = IndexHead(place.version, place.index, place.leaf)
+
+    def add_void(self, leaf: str) -> None:
+        """Enter the next entry, which records nothing."""
+        self.records += RECORD.pack(bytes.fromhex(leaf), b"", 0, -1, 0)
+        self.ids.append(NO_ID)
+
+
+class Batch(NamedTuple):
+    """One writing: the rows, the records before them in their block, the cursor behind them."""
+
+    pending: Pending
+    tail: bytes
+    standing: Standing
+    origin: str
+    genesis: str
+    own: Sequence[tuple[int, bytes]]
+    stray_number: int
+    runs: Sequence[tuple[int, int]]
+    silent: Sequence[int]
+
+
+def cursor_mark(origin: str, genesis: str, standing: Standing) -> int:
+    """The checksum of the cursor's row."""
+    head = standing.head
+    text = f"{origin} {genesis} {standing.position} {head.size} {head.leaf} {standing.recorded_at}"
+    return crc32(text.encode())
+
+
+def _stream_mark(name: str, version: int, index: int, leaf: str) -> int:
+    return crc32(f"{name} {version} {index} {leaf}".encode())
+
+
+def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Write all rows and the cursor in one transaction."""
+    pending = batch.pending
+    ids = bytes.fromhex("".join(pending.ids).replace("-", ""))
+    blocks = _cut_blocks(batch.tail + pending.records)
+    streams = [(name, *head, _stream_mark(name, *head)) for name, head in pending.streams.items()]
+    strays = [
+        (number, *msgspec.structs.astuple(stray.record), stray.recorded_at, stray.index)
+        for number, stray in enumerate(pending.strays, batch.stray_number)
+    ]
+    with _transaction(connection):
+        if pending.ids:
+            block = pending.first // BLOCK_ENTRIES
+            count = -(-len(blocks) // _BLOCK_BYTES)
+            connection.execute(_INSERT_BLOCKS, (count, blocks, block, _BLOCK_BYTES))
+            connection.execute(_INSERT_PLACES, (len(pending.ids), ids, pending.first))
+        if streams:
+            connection.execute(_INSERT_STREAMS, (_to_json(streams),))
+        connection.executemany("INSERT OR IGNORE INTO odd_place VALUES (?, ?)", pending.odd)
+        connection.executemany("INSERT INTO own VALUES (?, ?)", batch.own)
+        connection.executemany("INSERT INTO stray VALUES (?, ?, ?, ?, ?, ?)", strays)
+        connection.executemany("INSERT INTO run VALUES (?, ?)", batch.runs)
+        connection.executemany("INSERT INTO silent VALUES (?)", [(i,) for i in batch.silent])
+        position, head, recorded_at = msgspec.structs.astuple(batch.standing)
+        mark = cursor_mark(batch.origin, batch.genesis, batch.standing)
+        connection.execute(
+            "INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            (batch.origin, batch.genesis, position, *head, recorded_at, mark),
+        )
+
+
+def tail_of(batch: Batch) -> bytes:
+    """The records in the newest block, where it is not full, after this writing."""
+    data = batch.tail + batch.pending.records
+    return data[len(data) - len(data) % (BLOCK_ENTRIES * RECORD_BYTES) :]
+
+
+def read_block(connection: sqlite3.Connection, number: int) -> bytes:
+    """The records of one block; raises `DamagedIndexError` where it is not as it was written."""
+    row = connection.execute("SELECT data FROM block WHERE number = ?", (number,)).fetchone()
+    data = b"" if row is None else row[0]
+    body = data[: -_CHECK.size]
+    if len(data) <= _CHECK.size or _CHECK.pack(crc32(body)) != data[-_CHECK.size :]:
+        msg = f"block {number} does not have its checksum"
+        raise DamagedIndexError(msg)
+    return bytes(body)
+
+
+def read_rest(connection: sqlite3.Connection, standing: Standing) -> Loaded:
+    """The few rows that are kept in memory."""
+    own = [row[0] for row in connection.execute("SELECT data FROM own ORDER BY number")]
+    strays = [
+        SeenStray(StrayRecord(*row[:3]), *row[3:])
+        for row in connection.execute(
+            "SELECT position, reason, leaf, recorded_at, idx FROM stray ORDER BY number"
+        )
+    ]
+    runs = list(connection.execute("SELECT start, drift FROM run ORDER BY start"))
+    silent = [row[0] for row in connection.execute("SELECT idx FROM silent ORDER BY idx")]
+    return Loaded(Kept(standing, tuple(own), tuple(strays)), runs, silent)
+
+
+def find_heads(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, IndexHead]:
+    """The heads of those streams that have entries; raises `DamagedIndexError`."""
+    found: dict[str, IndexHead] = {}
+    for name, *head, mark in connection.execute(_FIND_STREAMS, (_to_json(list(names)),)):
+        if mark != _stream_mark(name, *head):
+            msg = f"the row of {name} does not have its checksum"
+            raise DamagedIndexError(msg)
+        found[name] = IndexHead(*head)
+    return found
+
+
+def find_places(connection: sqlite3.Connection, action_ids: Collection[str]) -> dict[str, int]:
+    """The index of those actions that are recorded."""
+    keys: dict[bytes, str] = {}
+    odd: list[str] = []
+    for action_id in action_ids:
+        if _ACTION_ID.match(action_id):
+            keys[bytes.fromhex(action_id.replace("-", ""))] = action_id
+        else:
+            odd.append(action_id)
+    found: dict[str, int] = {}
+    if keys:
+        rows = connection.execute(_FIND_PLACES, (len(keys), b"".join(keys)))
+        found = {keys[key]: index for key, index in rows}
+    if odd:
+        found.update(connection.execute(_FIND_ODD_PLACES, (_to_json(odd),)).fetchall())
+    return found
+
+
+def _cut_blocks(data: bytes) -> bytes:
+    width = BLOCK_ENTRIES * RECORD_BYTES
+    bodies = [data[at : at + width] for at in range(0, len(data), width)]
+    return b"".join(body + _CHECK.pack(crc32(body)) for body in bodies)
+
+
+def _to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
