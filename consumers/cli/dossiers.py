@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from cyclopts import Parameter
 
+from consumers.cli.dossier_checks import DossierChecks
 from consumers.cli.entries import event_row, no_dossier
 from consumers.cli.errors import PASSED
 from consumers.cli.moments import (
@@ -131,11 +132,13 @@ def show(
             raise no_dossier(dossier)
         revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
         is_now_late = is_late(found.state, shown.moment.at)
+        checks = DossierChecks(found, shown.moment.at)
         if reading.format != "table":
             value = {
                 "dossier": dossier,
                 "late": is_now_late,
                 "state": msgspec.to_builtins(found.state),
+                **checks.values(),
                 "intervals": [
                     {**msgspec.to_builtins(i), "seconds": seconds_between(i.from_at, i.to_at)}
                     for i in found.intervals
@@ -147,8 +150,10 @@ def show(
             return PASSED
         shown.banner()
         _show_state(found, revealer, reading.language, is_late=is_now_late)
+        checks.show_clocks(reading.language)
+        checks.show_findings()
         _show_lanes(found, reading.language)
-        _show_entries(found.entries, shown)
+        _show_entries(found.entries, shown, checks)
     return PASSED
 
 
@@ -262,7 +267,7 @@ def _pauses(entries: Sequence[TimelineRow], end: str) -> Iterator[tuple[str, str
         yield since, max(since, end)
 
 
-def _show_entries(entries: Sequence[TimelineRow], shown: View) -> None:
+def _show_entries(entries: Sequence[TimelineRow], shown: View, checks: DossierChecks) -> None:
     from ledger.domain.phrases import sentence  # noqa: PLC0415 - where sentences are shown
 
     lang = shown.reading.language
@@ -272,6 +277,7 @@ def _show_entries(entries: Sequence[TimelineRow], shown: View) -> None:
         said = safe_text(show_within(sentence(row.action, lang)))
         place = f"#{row.version} · {shown.place(row.log, row.index)}"
         write(f"  {show_instant(row.occurred_at)}  {said}  {place}")
+        checks.show_correction(row.version, lang)
     write()
     write(told("times", lang, zone=ZONE_NAME))
     write(told("read_verified", lang, index=shown.verified_to()))

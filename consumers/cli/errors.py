@@ -80,13 +80,17 @@ def code_of(error: BaseException) -> int:
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
 
 
-def finding_lines(finding: Finding, *, index: bool = True) -> list[str]:
-    """A finding in the one shape: what and where, expected, actual, meaning, next."""
+def finding_lines(finding: Finding, *, index: bool = True, log: int | None = None) -> list[str]:
+    """A finding in the one shape: what and where, expected, actual, meaning, next.
+
+    `log` is the number of its log, where there are several.
+    """
     mark = paint(
         f"{_MARKS[finding.verdict]} {finding.verdict.name}", _STYLES[finding.verdict], sys.stdout
     )
     kind, _, _ = finding.stream.partition(":")
     places = (
+        "" if log is None else f"log {log}",
         f"{kind} {safe_text(plain_id(finding.stream))}" if finding.stream else "",
         f"version {finding.version:,}" if finding.version >= 0 else "",
         f"index {finding.index:,}" if finding.index >= 0 and index else "",

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from consumers.bootstrap import OpenLedger, open_ledger, utc_now
 from consumers.cli.errors import PASSED, NotFoundError, UsageError
 from consumers.cli.options import Common
-from consumers.cli.output import Basis, Column, show_rows, show_value, write
+from consumers.cli.output import Basis, Column, basis_of, show_rows, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import safe_text, say
 from ledger.adapters.keys import KeyStoreError, SubjectErasedError, SubjectKeys
@@ -25,33 +25,35 @@ _SUBJECT_PREFIXES = ("applicant:",)
 
 
 def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopts reads the default
-    """List the keys that the log has enrolled, and which of them can sign here.
+    """List the keys that each log has enrolled, and which of them can sign here.
 
     Example: pal keys list
     """
     from ledger.entry.entry import decode_entry  # noqa: PLC0415 - this command only
     from ledger.entry.signatures import KeyRing  # noqa: PLC0415 - loaded when used
 
+    rows: list[dict[str, object]] = []
     with open_ledger(settings_of(common)) as ledger:
-        (log,) = ledger.logs
-        ring = KeyRing()
-        for data in log.stream_entries(f"ledger:{ledger.origin}"):
-            entry = decode_entry(data)
-            ring.apply(entry.seal.type, entry.action["data"])
         here = {ledger.keys.load_signing_key(name).id for name in ledger.keys.names()}
-        head = log.head()
-        rows = [
-            {
-                "id": key.id,
-                "role": key.role,
-                "public": key.public,
-                "revoked": ring.is_revoked(key.id),
-                "held_here": key.id in here,
-            }
-            for key in ring
-        ]
-        basis = Basis(ledger.origin, head.size, head.leaf)
+        for number, log in enumerate(ledger.logs):
+            ring = KeyRing()
+            for data in log.stream_entries(f"ledger:{log.origin}"):
+                entry = decode_entry(data)
+                ring.apply(entry.seal.type, entry.action["data"])
+            rows += [
+                {
+                    "log": number,
+                    "id": key.id,
+                    "role": key.role,
+                    "public": key.public,
+                    "revoked": ring.is_revoked(key.id),
+                    "held_here": key.id in here,
+                }
+                for key in ring
+            ]
+        basis = basis_of({log.origin: log.head() for log in ledger.logs})
     columns = (
+        *([Column("log", "number")] if len(ledger.trust) > 1 else []),
         Column("id"),
         Column("role"),
         Column("public"),

@@ -29,7 +29,7 @@ _COMMANDS: Final = (
     ("demo", "setup:demo", "Record, verify and rebuild a small office."),
     ("import", "setup:import_log", "Import an event log (.xes, .csv, .jsonl, each also .gz)."),
     ("status", "check:status", "Show what this home holds and what needs attention."),
-    ("verify", "check:verify", "Check every entry, link and signature."),
+    ("verify", "verify:verify", "Check every entry, link and signature."),
     ("events", "entries:events", "List entries that fit a filter."),
     ("dossiers", "dossiers:dossiers", "List dossiers with their state."),
     ("officers", "officers:officers", "List officers: id, entries, dossiers."),

@@ -12,10 +12,11 @@ from cyclopts import Parameter
 from consumers.bootstrap import OpenLedger, create_ledger, open_ledger, utc_now
 from consumers.cli.errors import FAILED, PASSED, REFUSED, NotFoundError, UsageError
 from consumers.cli.options import Common
-from consumers.cli.output import Basis, show_value, write
+from consumers.cli.output import Basis, basis_of, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import paint, progress, safe_text, say
 from ledger.app.genesis import GenesisError
+from ledger.core.chain import Head
 from ledger.core.findings import Verdict
 
 if TYPE_CHECKING:
@@ -37,19 +38,13 @@ def log_create(
     Example: pal log create --name audit.sotuphap --home pal-home
     """
     with _create(common, name, logs) as ledger:
-        first = ledger.trust[0].genesis_leaf
-        value: dict[str, Any] = {
+        value = {
             "origin": ledger.origin,
-            "genesis": first,
+            "genesis": " ".join(ledger.genesis_leaves.values()),
             "keys": str(ledger.keys.folder),
         }
-        if len(ledger.trust) > 1:
-            del value["genesis"]
-            value["logs"] = [
-                {"origin": pinned.origin, "genesis": pinned.genesis_leaf} for pinned in ledger.trust
-            ]
+        basis = basis_of({pin.origin: Head(1, pin.genesis_leaf) for pin in ledger.trust})
     if common.format != "table":
-        basis = Basis(ledger.origin, len(ledger.trust), first if len(ledger.trust) == 1 else "")
         show_value("log", value, basis=basis, form=common.format)
     return PASSED
 
@@ -106,20 +101,18 @@ def import_log(
         say(f"no log in {settings.home} yet: creating one")
         ledger = _create(common)
     with ledger:
-        (log,) = ledger.logs
         options = ImportOptions(source, prefix, timezone, mapping)
         with progress(f"importing {file.name}", "events") as advance:
             summary = import_file(
                 file,
-                log,
+                ledger.logs,
                 ledger.keys.load_signing_key("source"),
                 ledger.keys,
                 options,
                 now=utc_now,
                 progress=advance,
             )
-        head = log.head()
-        origin = ledger.origin
+        basis = basis_of({log.origin: log.head() for log in ledger.logs})
     if errors is not None:
         lines = [msgspec.json.encode(problem) + b"\n" for problem in summary.problems]
         errors.write_bytes(b"".join(lines))
@@ -128,7 +121,7 @@ def import_log(
     else:
         value: dict[str, Any] = msgspec.to_builtins(summary)
         value["cases_refused"] = value.pop("refused_cases")
-        show_value("import", value, basis=Basis(origin, head.size, head.leaf), form=common.format)
+        show_value("import", value, basis=basis, form=common.format)
     _tell_problems(summary.problems, errors)
     return REFUSED if summary.problems else PASSED
 

@@ -109,6 +109,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "late: {closed} closed after their due date · {open} still open and overdue",
             "quá hạn: {closed} kết thúc sau hạn · {open} chưa kết thúc và đã quá hạn",
         ),
+        "dossier.clocks": (
+            "open {gross}: office {office} · applicant {applicant} · others outside {external}",
+            "mở {gross}: cơ quan {office} · người nộp {applicant} · bên ngoài {external}",
+        ),
+        "dossier.correction": (
+            "entry #{target}, {field}: {before} → {after}; approved by {approver}",
+            "mục #{target}, {field}: {before} → {after}; người duyệt {approver}",
+        ),
         "dossier.lanes": ("Who held it", "Ai đã giữ"),
         "dossier.lifetime": ("lifetime {length}", "tổng thời gian {length}"),
         "dossier.timeline": ("What happened", "Diễn biến"),

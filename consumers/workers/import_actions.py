@@ -6,14 +6,15 @@ enrolled; one that came unsigned is signed with the source's key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
+from pathlib import Path
 
-from consumers.workers.import_run import ImportRun, ImportSummary
+from consumers.workers.import_run import ImportRun, LogImport, Source
 from ledger.adapters import jsonl_log
 from ledger.adapters.source_files import FileRefusedError
 from ledger.app.intake import check_action_bytes, check_signatures
-from ledger.app.submission import RefusedError, SignedAction
+from ledger.app.submission import LedgerError, RefusedError, SignedAction
 from ledger.core.action import Action
 from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide, evolve
@@ -25,84 +26,113 @@ SOURCE = "actions"
 
 
 class _OpenStream:
-    """A stream whose last line has not come yet."""
+    """A stream of this pass whose last line has not come yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: LogImport) -> None:
+        self.part = part
         self.rows = 0
         self.bad = False
         self.found: list[tuple[jsonl_log.ActionLine, Action]] = []
 
 
-def import_actions(run: ImportRun) -> ImportSummary:
-    """Import the file; raises `FileRefusedError` where a line is no JSON object."""
-    rows = jsonl_log.count_streams(run.path)
-    run.total = sum(rows.values())
-    run.cases = len(rows)
-    ring = KeyRing()
-    for item in run.log.stream_entries(f"ledger:{run.log.origin}"):
-        entry = decode_entry(item)
-        ring.apply(entry.seal.type, entry.action["data"])
-    streams: dict[str, _OpenStream] = {}
-    for line in jsonl_log.read_actions(run.path):
-        stream = streams.setdefault(line.stream, _OpenStream())
-        _read_line(run, line, stream, ring)
-        if stream.rows == rows.get(line.stream):
-            del streams[line.stream]
-            _finish(run, line.stream, stream)
-            run.advance(stream.rows)
-    run.flush()
-    if streams:
-        raise FileRefusedError(run.path, 0, "the file changed while it was read")
-    return run.summary(SOURCE, ())
+def actions_source(path: Path) -> Source:
+    """The file as a source; raises `FileRefusedError` where a line is no JSON object."""
+    rows = jsonl_log.count_streams(path)
+
+    def feed(run: ImportRun) -> None:
+        _Feeding(run, rows).feed(path)
+
+    return Source(SOURCE, (), sum(rows.values()), feed)
 
 
-def _read_line(
-    run: ImportRun, line: jsonl_log.ActionLine, stream: _OpenStream, ring: KeyRing
-) -> None:
-    stream.rows += 1
-    try:
-        action = check_action_bytes(line.data, run.ledger, run.now())
-        if line.sigs is not None:
-            check_signatures(line.data, line.sigs, ring)
-    except RefusedError as error:
-        stream.bad = True
-        stream.found = []
-        run.problem(line.line, line.stream, error.field or error.code, str(error))
-        return
-    if not stream.bad:
-        stream.found.append((line, action))
+class _Feeding:
+    """One pass over the file."""
+
+    def __init__(self, run: ImportRun, rows: Mapping[str, int]) -> None:
+        self.run = run
+        self.rows = rows
+        self.rings: dict[str, KeyRing] = {}
+
+    def feed(self, path: Path) -> None:
+        """Go over the file; raises `FileRefusedError` where it has changed."""
+        streams: dict[str, _OpenStream] = {}
+        for line in jsonl_log.read_actions(path):
+            part = self.run.part_of(line.stream)
+            if part is None:
+                self.run.advance(1)
+                continue
+            stream = streams.setdefault(line.stream, _OpenStream(part))
+            try:
+                self._read_line(line, stream)
+                if stream.rows == self.rows.get(line.stream):
+                    del streams[line.stream]
+                    _finish(part, line.stream, stream)
+                    self.run.advance(stream.rows)
+            except LedgerError:
+                if not self.run.give_up(part):
+                    raise
+                streams = {name: open_ for name, open_ in streams.items() if open_.part is not part}
+        self.run.flush()
+        if streams:
+            raise FileRefusedError(path, 0, "the file changed while it was read")
+
+    def _read_line(self, line: jsonl_log.ActionLine, stream: _OpenStream) -> None:
+        stream.rows += 1
+        part = stream.part
+        try:
+            action = check_action_bytes(line.data, self.run.ledger, part.now())
+            if line.sigs is not None:
+                check_signatures(line.data, line.sigs, self._ring(part))
+        except RefusedError as error:
+            stream.bad = True
+            stream.found = []
+            part.problem(line.line, line.stream, error.field or error.code, str(error))
+            return
+        if not stream.bad:
+            stream.found.append((line, action))
+
+    def _ring(self, part: LogImport) -> KeyRing:
+        """The keys that a log has enrolled: what is signed for it verifies with these."""
+        origin = part.log.origin
+        if origin not in self.rings:
+            ring = self.rings[origin] = KeyRing()
+            for item in part.log.stream_entries(f"ledger:{origin}"):
+                entry = decode_entry(item)
+                ring.apply(entry.seal.type, entry.action["data"])
+        return self.rings[origin]
 
 
-def _finish(run: ImportRun, name: str, stream: _OpenStream) -> None:
+def _finish(part: LogImport, name: str, stream: _OpenStream) -> None:
+    part.cases += 1
+    part.events += stream.rows
     if stream.bad:
-        run.refused += 1
+        part.refused += 1
         return
     try:
-        new, known = _new_actions(run, name, stream.found)
+        new, known = _new_actions(part, name, stream.found)
     except CaseError as error:
-        run.refused += 1
-        run.problem(error.line, name, error.field, error.reason)
+        part.refuse(error.line, name, error.field, error.reason)
         return
-    run.known += known
-    run.queue(new)
+    part.known += known
+    part.queue(new)
 
 
 def _new_actions(
-    run: ImportRun, stream: str, found: list[tuple[jsonl_log.ActionLine, Action]]
+    part: LogImport, stream: str, found: list[tuple[jsonl_log.ActionLine, Action]]
 ) -> tuple[list[SignedAction], int]:
     """What is not recorded yet, each possible after the one before; and how many are known."""
-    check = _possible(run, stream)
+    check = _possible(part, stream)
     seen: dict[str, bytes] = {}
     new: list[SignedAction] = []
     for line, action in found:
         digest = sha256(line.data).digest()
-        before = seen.get(action.id) or run.known_digest(action.id)
+        before = seen.get(action.id) or part.known_digest(action.id)
         if before == digest:
             continue
         if before is not None:
             reason = f"action {action.id} is recorded, or stands in this file, with other bytes"
             raise CaseError(line.line, "id", reason)
-        if not run.fits(action, line.data, line.sigs or ()):
+        if not part.fits(action, line.data, line.sigs or ()):
             raise CaseError(line.line, "action", "too large for one entry")
         seen[action.id] = digest
         version = check(line.line, action)
@@ -112,14 +142,14 @@ def _new_actions(
     return new, len(found) - len(new)
 
 
-def _possible(run: ImportRun, stream: str) -> Callable[[int, Action], int | None]:
+def _possible(part: LogImport, stream: str) -> Callable[[int, Action], int | None]:
     """A check of one action after another: gives the version that it was decided for.
 
     Only dossiers are decided; the writer then refuses if another writer came between.
     """
     if not stream.startswith("dossier:"):
         return lambda _line, _action: None
-    state = run.recorded_state(stream) if run.log.stream_head(stream).version else EMPTY_DOSSIER
+    state = part.recorded_state(stream) if part.log.stream_head(stream).version else EMPTY_DOSSIER
 
     def check(line: int, action: Action) -> int:
         nonlocal state

@@ -1,8 +1,12 @@
-"""One run of an import: what is queued, signed, recorded and refused."""
+"""One pass of an import over a file: what is queued, signed, recorded and refused, log by log.
+
+A submission is all or none within one log: what a pass records is queued, signed and sent for each
+log by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +17,10 @@ import msgspec
 from ledger.adapters.keys import KeyStore
 from ledger.app.limits import SUBMISSION_ACTIONS_MAX
 from ledger.app.ports import EntryLog
-from ledger.app.submission import Recorded, Refused, SignedAction, Submission
+from ledger.app.submission import LedgerError, Recorded, Refused, SignedAction, Submission
 from ledger.core.action import Action, plain_id
 from ledger.core.canonical import encode_canonical
+from ledger.core.ids import log_number
 from ledger.core.times import format_instant
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
 from ledger.entry.entry import ENTRY_BYTES_MAX, FORMAT_VERSION, Seal, Signature, decode_entry
@@ -61,46 +66,48 @@ class ImportSummary(msgspec.Struct, frozen=True):
     sealed_attributes: tuple[str, ...]
 
 
-class ImportRun:
-    """One run over one file."""
+class Source(msgspec.Struct, frozen=True):
+    """A file that was read whole and can be imported: its name as source, what is sealed, how many
+    events it has; `feed` goes over it once."""
+
+    name: str
+    sealed: tuple[str, ...]
+    events: int
+    feed: Callable[[ImportRun], None]
+
+
+class LogImport:
+    """What one pass does in one log."""
 
     def __init__(
-        self,
-        path: Path,
-        log: EntryLog,
-        *,
-        key: SigningKey,
-        keys: KeyStore,
-        now: Callable[[], datetime],
-        progress: Progress,
+        self, file: str, log: EntryLog, key: SigningKey, now: Callable[[], datetime], *, write: bool
     ) -> None:
-        self.path = path
+        self.file = file
         self.log = log
         self.key = key
-        self.keys = keys
         self.now = now
-        self.progress = progress
-        self.ledger = log.origin.rpartition("/")[0]
-        self.total = 0
-        self.done = 0
         self.cases = 0
+        self.events = 0
         self.recorded = 0
         self.known = 0
+        self.missing = 0
+        """Actions that a pass which only looks found unrecorded."""
         self.disordered = 0
         self.refused = 0
         self.problems: list[ImportProblem] = []
+        self._write = write
         self._window: list[SignedAction] = []
         self._pending: dict[str, bytes] = {}
         self._bytes = 0
 
-    def problem(self, line: int, case: str, field: str, reason: str) -> None:
-        """Note that a case is refused."""
-        self.problems.append(ImportProblem(self.path.name, line, case, field, reason))
+    def refuse(self, line: int, case: str, field: str, reason: str) -> None:
+        """Note that a case is refused, and why."""
+        self.refused += 1
+        self.problem(line, case, field, reason)
 
-    def advance(self, events: int) -> None:
-        """Report that so many events of the file are done with."""
-        self.done += events
-        self.progress(self.done, self.total)
+    def problem(self, line: int, case: str, field: str, reason: str) -> None:
+        """Note one of several problems of a case."""
+        self.problems.append(ImportProblem(self.file, line, case, field, reason))
 
     def known_digest(self, action_id: str) -> bytes | None:
         """SHA-256 of the action that is recorded or queued under an id."""
@@ -132,6 +139,9 @@ class ImportRun:
 
     def queue(self, actions: Sequence[SignedAction]) -> None:
         """Queue the actions of one stream; those without signature are signed when they go."""
+        if not self._write:
+            self.missing += len(actions)
+            return
         self._window += actions
         for action in actions:
             self._pending[action.id] = sha256(action.data).digest()
@@ -171,8 +181,7 @@ class ImportRun:
                 bad = {action.stream for action in actions}
             for stream in sorted(bad):
                 reason = f"{answer.code}: {answer.message}"
-                self.refused += 1
-                self.problem(0, plain_id(stream), "action", reason)
+                self.refuse(0, plain_id(stream), "action", reason)
             actions = [action for action in actions if action.stream not in bad]
             if not actions:
                 return
@@ -192,16 +201,91 @@ class ImportRun:
             state = evolve(state, msgspec.convert(entry.action, Action), entry.seal.version)
         return state
 
-    def summary(self, source: str, sealed: tuple[str, ...]) -> ImportSummary:
-        """The result of the run."""
-        return ImportSummary(
-            source,
-            self.cases,
-            self.total,
-            self.recorded,
-            self.known,
-            self.disordered,
-            self.refused,
-            tuple(self.problems),
-            sealed,
-        )
+
+class ImportRun:
+    """One pass over one file, for the logs that it is given out of a ledger with `count` logs.
+
+    Cases of other logs are left alone. A pass that does not `write` only looks what is missing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        logs: Mapping[int, EntryLog],
+        count: int,
+        *,
+        key: SigningKey,
+        keys: KeyStore,
+        now: Callable[[], datetime],
+        progress: Progress,
+        events: int,
+        write: bool = True,
+        is_lost: Callable[[int], bool] = lambda _number: False,
+    ) -> None:
+        self.path = path
+        self.keys = keys
+        self.now = now
+        self.ledger = next(iter(logs.values())).origin.rpartition("/")[0]
+        self.parts = {
+            number: LogImport(path.name, log, key, now, write=write) for number, log in logs.items()
+        }
+        self._count = count
+        self._progress = progress
+        self._is_lost = is_lost
+        self._total = events
+        self._done = 0
+
+    def advance(self, events: int) -> None:
+        """Report that so many events of the file are done with."""
+        self._done += events
+        self._progress(self._done, self._total)
+
+    def part_of(self, stream: str) -> LogImport | None:
+        """What this pass does in the log of a stream; None where that log is not its own.
+
+        What has no valid stream is refused, by whoever has log 0.
+        """
+        try:
+            number = log_number(stream, self._count)
+        except ValueError:
+            number = 0
+        return self.parts.get(number)
+
+    def give_up(self, part: LogImport) -> bool:
+        """Leave a log to the process that owns it now; False where this one owns it still."""
+        for number, own in self.parts.items():
+            if own is part and self._is_lost(number):
+                del self.parts[number]
+                return True
+        return False
+
+    def flush(self) -> None:
+        """Record whatever is still queued."""
+        for part in list(self.parts.values()):
+            try:
+                part.flush()
+            except LedgerError:
+                if not self.give_up(part):
+                    raise
+
+
+def summarise(source: Source, parts: Iterable[LogImport]) -> ImportSummary:
+    """The result of a pass, or of several that had different logs."""
+    done = list(parts)
+
+    problems = [problem for part in done for problem in part.problems]
+
+    def total(name: str) -> int:
+        return sum(getattr(part, name) for part in done)
+
+    return ImportSummary(
+        source.name,
+        total("cases"),
+        total("events"),
+        total("recorded"),
+        total("known"),
+        total("disordered"),
+        total("refused"),
+        tuple(sorted(problems, key=lambda p: p.line) if len(done) > 1 else problems),
+        source.sealed,
+    )

@@ -17,14 +17,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from consumers.workers.import_actions import import_actions
-from consumers.workers.import_run import ImportProblem, ImportRun, ImportSummary, Progress
+from consumers.workers.import_actions import actions_source
+from consumers.workers.import_run import (
+    ImportProblem,
+    ImportRun,
+    ImportSummary,
+    LogImport,
+    Progress,
+    Source,
+    summarise,
+)
 from ledger.adapters import csv_log, xes
 from ledger.adapters.keys import KeyStore, SubjectErasedError, SubjectKeys
 from ledger.adapters.source_files import FileRefusedError, stem
 from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
 from ledger.app.ports import EntryLog
-from ledger.app.submission import SignedAction
+from ledger.app.submission import LedgerError, SignedAction
 from ledger.core.action import Action, ActionError, encode_action, plain_id
 from ledger.core.canonical import CanonicalError
 from ledger.core.times import format_instant
@@ -46,7 +54,7 @@ from ledger.entry.entry import decode_entry
 from ledger.entry.sealed import NONCE_BYTES, SealedError, SubjectKey, seal_text
 from ledger.entry.signatures import SigningKey
 
-__all__ = ["ImportOptions", "ImportProblem", "ImportSummary", "import_file"]
+__all__ = ["ImportOptions", "ImportProblem", "ImportSummary", "import_file", "read_source"]
 
 _NONCE_PREFIX: Final = b"pal/import-nonce/v1"
 
@@ -62,7 +70,7 @@ class ImportOptions(msgspec.Struct, frozen=True):
 
 def import_file(
     path: Path,
-    log: EntryLog,
+    logs: Sequence[EntryLog],
     key: SigningKey,
     keys: KeyStore,
     options: ImportOptions,
@@ -70,25 +78,46 @@ def import_file(
     now: Callable[[], datetime],
     progress: Progress = lambda _done, _total: None,
 ) -> ImportSummary:
-    """Import a file by the ending of its name: .xes, .csv, .jsonl, each also with .gz.
+    """Import a file into a ledger, all of whose logs this process writes; see `read_source`.
 
     Raises `FileRefusedError` (nothing recorded) where the file as a whole is bad.
     """
-    run = ImportRun(path, log, key=key, keys=keys, now=now, progress=progress)
+    source = read_source(path, options)
+    run = ImportRun(
+        path,
+        dict(enumerate(logs)),
+        len(logs),
+        key=key,
+        keys=keys,
+        now=now,
+        progress=progress,
+        events=source.events,
+    )
+    source.feed(run)
+    return summarise(source, run.parts.values())
+
+
+def read_source(path: Path, options: ImportOptions) -> Source:
+    """Read a file whole, by the ending of its name: .xes, .csv, .jsonl, each also with .gz.
+
+    Raises `FileRefusedError` where the file as a whole is bad.
+    """
     mapping = _load_mapping(options.mapping)
     kind = next((s for s in map(str.lower, reversed(path.suffixes)) if s != ".gz"), "")
     if kind == ".jsonl":
-        return import_actions(run)
+        return actions_source(path)
     if kind == ".xes":
         overview = xes.summarise(path)
-        rules = _rules(run, options, mapping, overview.name, xes.CLEAR_NAMES)
-        run.total = overview.events
-        return _run_cases(run, rules, xes.read_cases(path), overview.repeated)
+        rules = _rules(path, options, mapping, overview.name, xes.CLEAR_NAMES)
+        return _cases_source(
+            rules, overview.events, lambda: xes.read_cases(path), overview.repeated
+        )
     if kind == ".csv":
         table = csv_log.summarise(path, mapping.columns)
-        rules = _rules(run, options, mapping, "", table.clear_names())
-        run.total = table.events
-        return _run_cases(run, rules, csv_log.read_cases(path, table), frozenset())
+        rules = _rules(path, options, mapping, "", table.clear_names())
+        return _cases_source(
+            rules, table.events, lambda: csv_log.read_cases(path, table), frozenset()
+        )
     raise FileRefusedError(
         path, 0, "its name ends in none of .xes, .csv, .jsonl (or these with .gz)"
     )
@@ -104,7 +133,7 @@ def _load_mapping(path: Path | None) -> ImportMapping:
 
 
 def _rules(
-    run: ImportRun,
+    path: Path,
     options: ImportOptions,
     mapping: ImportMapping,
     name: str,
@@ -113,7 +142,7 @@ def _rules(
     clear = sorted(clear_names.intersection(mapping.personal))
     if clear:
         raise FileRefusedError(
-            options.mapping or run.path,
+            options.mapping or path,
             0,
             f"personal: {', '.join(clear)} stands in the envelope in clear, so it cannot be sealed",
             "put account names, codes and not persons' names there, in the source's export",
@@ -124,28 +153,57 @@ def _rules(
             zone = ZoneInfo(options.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise FileRefusedError(
-                run.path,
+                path,
                 0,
                 f"unknown time zone {options.timezone!r}",
                 "for example Asia/Ho_Chi_Minh",
             ) from error
-    return ImportRules(options.source or name or stem(run.path), options.prefix, zone, mapping)
+    return ImportRules(options.source or name or stem(path), options.prefix, zone, mapping)
 
 
-def _run_cases(
-    run: ImportRun, rules: ImportRules, cases: Iterator[SourceCase], repeated: frozenset[str]
-) -> ImportSummary:
-    sealer = _Sealer(run.keys) if rules.mapping.personal else None
-    for case in cases:
-        run.cases += 1
-        try:
-            _add_case(run, case, rules, sealer, repeated)
-        except CaseError as error:
-            run.refused += 1
-            run.problem(error.line or case.line, case.name, error.field, error.reason)
-        run.advance(len(case.events))
-    run.flush()
-    return run.summary(rules.source, rules.mapping.personal)
+def _cases_source(
+    rules: ImportRules,
+    events: int,
+    read_cases: Callable[[], Iterator[SourceCase]],
+    repeated: frozenset[str],
+) -> Source:
+    def feed(run: ImportRun) -> None:
+        sealer = _Sealer(run.keys) if rules.mapping.personal else None
+        for case in read_cases():
+            _take_case(run, case, rules, sealer, repeated)
+            run.advance(len(case.events))
+        run.flush()
+
+    return Source(rules.source, rules.mapping.personal, events, feed)
+
+
+def _take_case(
+    run: ImportRun,
+    case: SourceCase,
+    rules: ImportRules,
+    sealer: _Sealer | None,
+    repeated: frozenset[str],
+) -> None:
+    """Import a case if its log is one of this pass's."""
+    try:
+        stream, wrong = dossier_stream(case, rules), None
+    except CaseError as error:
+        stream, wrong = "", error
+    part = run.part_of(stream)
+    if part is None:
+        return
+    try:
+        if wrong is not None:
+            raise wrong
+        _add_case(part, stream, case, rules, sealer, repeated)
+    except CaseError as error:
+        part.refuse(error.line or case.line, case.name, error.field, error.reason)
+    except LedgerError:
+        if not run.give_up(part):
+            raise
+        return
+    part.cases += 1
+    part.events += len(case.events)
 
 
 class _Sealer:
@@ -184,7 +242,8 @@ class _Sealer:
 
 
 def _add_case(
-    run: ImportRun,
+    part: LogImport,
+    stream: str,
     case: SourceCase,
     rules: ImportRules,
     sealer: _Sealer | None,
@@ -193,20 +252,19 @@ def _add_case(
     """Check a whole case, then queue what is not recorded yet."""
     if case.name in repeated:
         raise CaseError(case.line, "case", "two traces have this name")
-    stream = dossier_stream(case, rules)
-    first_id = _check_owner(run, stream, rules.source, case)
+    first_id = _check_owner(part, stream, rules.source, case)
     built = case_actions(case, rules, sealer, first_id)
-    _check_times(run, built)
-    new = _unrecorded(run, built, begun=bool(first_id))
-    _check_possible(run, [(line, action) for line, action, _ in new], begun=bool(first_id))
-    run.disordered += built.disordered
-    run.known += len(built.actions) - len(new)
-    run.queue([SignedAction(a.id, a.stream, a.type, body, ()) for _, a, body in new])
+    _check_times(part, built)
+    new = _unrecorded(part, built, begun=bool(first_id))
+    _check_possible(part, [(line, action) for line, action, _ in new], begun=bool(first_id))
+    part.disordered += built.disordered
+    part.known += len(built.actions) - len(new)
+    part.queue([SignedAction(a.id, a.stream, a.type, body, ()) for _, a, body in new])
 
 
-def _check_owner(run: ImportRun, stream: str, source: str, case: SourceCase) -> str:
+def _check_owner(part: LogImport, stream: str, source: str, case: SourceCase) -> str:
     """The id of the dossier's first action, "" without one; another source's dossier is refused."""
-    first = run.log.stream_entries(stream, limit=1)
+    first = part.log.stream_entries(stream, limit=1)
     if not first:
         return ""
     action = decode_entry(first[0]).action
@@ -218,18 +276,18 @@ def _check_owner(run: ImportRun, stream: str, source: str, case: SourceCase) -> 
     return str(action["id"])
 
 
-def _check_times(run: ImportRun, built: CaseActions) -> None:
-    latest = format_instant(run.now() + timedelta(seconds=OCCURRED_AHEAD_SECONDS_MAX))
+def _check_times(part: LogImport, built: CaseActions) -> None:
+    latest = format_instant(part.now() + timedelta(seconds=OCCURRED_AHEAD_SECONDS_MAX))
     for line, action in zip(built.lines, built.actions, strict=True):
         if action.occurred_at.at > latest:
             raise CaseError(line, "time", f"{action.occurred_at.at} lies in the future")
 
 
-def _check_possible(run: ImportRun, actions: Sequence[tuple[int, Action]], *, begun: bool) -> None:
+def _check_possible(part: LogImport, actions: Sequence[tuple[int, Action]], *, begun: bool) -> None:
     """Decide what a mapping made; an action that none named is possible at any time."""
     if all(action.type == IMPORTED_TYPE for _, action in actions):
         return
-    state = run.recorded_state(actions[0][1].stream) if begun else EMPTY_DOSSIER
+    state = part.recorded_state(actions[0][1].stream) if begun else EMPTY_DOSSIER
     for line, action in actions:
         decision = decide(state, action, DEFAULT_RULES)
         if isinstance(decision, Impossible):
@@ -238,7 +296,7 @@ def _check_possible(run: ImportRun, actions: Sequence[tuple[int, Action]], *, be
 
 
 def _unrecorded(
-    run: ImportRun, built: CaseActions, *, begun: bool
+    part: LogImport, built: CaseActions, *, begun: bool
 ) -> list[tuple[int, Action, bytes]]:
     """(line, action, bytes) of what must be recorded; ids of a dossier not begun are not sought.
 
@@ -250,9 +308,9 @@ def _unrecorded(
             body = encode_action(action)
         except (ActionError, CanonicalError) as error:
             raise CaseError(line, "data", str(error)) from error
-        digest = run.known_digest(action.id) if begun else None
+        digest = part.known_digest(action.id) if begun else None
         if digest is None:
-            if not run.fits(action, body):
+            if not part.fits(action, body):
                 raise CaseError(line, "attributes", "too large for one entry of 65,535 bytes")
             new.append((line, action, body))
         elif digest != sha256(body).digest():

@@ -194,4 +194,4 @@ def _find_columns(path: Path, header: tuple[str, ...], columns: Columns) -> dict
 def _attributes(
     header: tuple[str, ...], row: list[str], places: list[int]
 ) -> tuple[Attribute, ...]:
-    return tuple((header[place], "string", row[place]) for place in places if row[place])
+    return tuple([(header[place], "string", row[place]) for place in places if row[place]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -73,14 +73,15 @@ def weight_of(attributes: Iterable[Attribute]) -> int:
     return sum(len(name) + len(text) + ATTRIBUTE_OVERHEAD for name, _, text in attributes)
 
 
-def fault_of(attributes: Iterable[Attribute]) -> Fault | None:
+def fault_of(attributes: Sequence[Attribute]) -> Fault | None:
     """What makes the attributes of one event, or of a case, too long for an entry."""
-    total = 0
+    total = sum([len(name) + len(text) for name, _, text in attributes])
+    if total <= ATTRIBUTE_CHARACTERS_MAX:
+        return None
     for name, _, text in attributes:
         longest = max(len(name), len(text))
         if longest > ATTRIBUTE_CHARACTERS_MAX:
             return Fault(name[:80], f"{longest} characters, at most {ATTRIBUTE_CHARACTERS_MAX}")
-        total += len(name) + len(text)
     if total > EVENT_CHARACTERS_MAX:
         return Fault("attributes", f"{total} characters together, at most {EVENT_CHARACTERS_MAX}")
     return None

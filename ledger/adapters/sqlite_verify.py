@@ -66,18 +66,22 @@ def verify_file(
     genesis_leaf: str | None = None,
     expect: Head | None = None,
     seen: Iterable[SeenHead] = (),
+    logs: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Verify the log at `path`; `on_progress` gets the number of rows read so far.
 
-    Nothing of the file is believed: origin and genesis leaf come from the caller's trust. Raises
+    Nothing of the file is believed: origin, genesis leaf and number of logs come from the
+    caller's trust. Raises
     `LogFileError` where the file is missing or no log at all.
     """
     with closing(connect(path)) as connection:
         # One read transaction: a writer may go on meanwhile, this sees one moment.
         connection.execute("BEGIN")
         name = origin or _origin_of(connection)
-        verifier = Verifier(name, genesis_leaf, expect, seen=seen, every_record_counts=True)
+        verifier = Verifier(
+            name, genesis_leaf, expect, seen=seen, every_record_counts=True, logs=logs
+        )
         head: Head | None = None
         try:
             for count, row in enumerate(iterate_rows(connection), 1):

@@ -145,9 +145,13 @@ class SupplementReceived(DossierData, frozen=True, kw_only=True):
 
 
 class SupplementLapsed(DossierData, frozen=True, kw_only=True):
-    """E10: the applicant did not answer in time. No `round` = the oldest that is open."""
+    """E10: the applicant did not answer in time. No `round` = the oldest that is open.
+
+    `effect` is what the rule makes of it: how the dossier ends by it, "" where it goes on.
+    """
 
     round: Count | Unset = UNSET
+    effect: Literal["", "refused", "withdrawn", "stopped"] = ""
 
 
 class CustodyOffered(DossierData, frozen=True, kw_only=True):

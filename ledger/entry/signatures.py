@@ -63,8 +63,10 @@ class SigningKey:
         root, paths = prove_all_inclusions([leaf_hash(action) for action in actions])
         size = len(actions)
         sig = b64encode(self._private.sign(signed_message(size, root))).decode()
+        # A hash stands in the paths of half a tree's leaves or fewer, but is made into text once.
+        hashes = {node: b64encode(node).decode() for path in paths for node in path}
         return [
-            (Signature(at, self.id, tuple(b64encode(h).decode() for h in path), sig, size),)
+            (Signature(at, self.id, tuple([hashes[node] for node in path]), sig, size),)
             for at, path in enumerate(paths)
         ]
 

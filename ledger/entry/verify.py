@@ -49,7 +49,8 @@ class Verifier:
     `every_record_counts` is for a log without strays (SQLite, a segment, a bundle): there a record
     that does not extend the head is a failure, and the fold goes on behind it from what the record
     claims, so that each fault is named where it lies and not again at everything behind it. Without
-    it the chain rule holds as for every reader of a Kafka partition.
+    it the chain rule holds as for every reader of a Kafka partition. `logs` is how many the ledger
+    has by the caller's trust: the genesis must say the same.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Verifier:
         *,
         seen: Iterable[SeenHead] = (),
         every_record_counts: bool = False,
+        logs: int | None = None,
     ) -> None:
+        self._logs = logs
         self.state = LogState(origin, genesis_leaf=genesis_leaf)
         self._pinned = genesis_leaf is not None or expect is not None
         self._strict = every_record_counts
@@ -314,6 +317,14 @@ class Verifier:
                 index=min(stored_head.size, head.size - (stored_head.size == head.size)),
                 expected=f"{head.size}:{head.leaf}",
                 actual=f"{stored_head.size}:{stored_head.leaf}",
+            )
+        if self._logs not in (None, self.state.logs) and self._root.size:
+            self._fail(
+                "trust.logs_mismatch",
+                "the genesis names another number of logs than are pinned",
+                index=0,
+                expected=f"{self._logs} logs",
+                actual=f"{self.state.logs} logs",
             )
         if self._root.size == 0:
             self._fail("log.empty", "no entries were checked", verdict=Verdict.INDETERMINATE)

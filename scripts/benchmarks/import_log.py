@@ -61,8 +61,7 @@ def measure(path: Path, *, again: bool) -> dict[str, object]:
 
         def run() -> tuple[ImportSummary, float]:
             since = perf_counter()
-            (log,) = ledger.logs
-            summary = import_file(path, log, key, ledger.keys, ImportOptions(), now=utc_now)
+            summary = import_file(path, ledger.logs, key, ledger.keys, ImportOptions(), now=utc_now)
             return summary, perf_counter() - since
 
         summary, seconds = run()

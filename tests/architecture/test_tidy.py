@@ -120,7 +120,7 @@ def test_no_dead_module():
         if path.name in {"__init__.py", "__main__.py"}:
             continue
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        # The entry point, commands imported when they are asked for ("check:verify") and
+        # The entry point, commands imported when they are asked for ("verify:verify") and
         # persistence modules are named in text.
         named = (f'"{module}', f'"{path.stem}:')
         if module not in used and not any(name in texts for name in named):

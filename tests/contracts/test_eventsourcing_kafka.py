@@ -1,26 +1,10 @@
-"""eventsourcing's published conformance suites, unchanged, over a log on a real broker."""
+"""eventsourcing's conformance suites on a real broker."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import tempfile
-from pathlib import Path
-from typing import ClassVar
-
 import pytest
-from eventsourcing.application import Application
-from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
-from eventsourcing.projection import ApplicationSubscription
-from eventsourcing.tests.application import ExampleApplicationTestCase
-from eventsourcing.tests.persistence import (
-    ApplicationRecorderTestCase,
-    NonInterleavingNotificationIDsBaseCase,
-)
-from eventsourcing.utils import Environment
 
-from ledger.adapters.kafka import Factory
+from tests.contracts import kafka_suites
 from tests.integration.conftest import kafka_bootstrap
 
 __all__ = ["kafka_bootstrap"]
@@ -32,64 +16,18 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def broker(kafka_bootstrap):
-    _Kafka.bootstrap = kafka_bootstrap
+@pytest.fixture(scope="class")
+def broker(request, kafka_bootstrap):
+    request.cls.bootstrap = kafka_bootstrap
 
 
-class _Kafka:
-    bootstrap: ClassVar[str] = ""
-
-    def environment(self) -> dict[str, str]:
-        home = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, home, ignore_errors=True)
-        return {
-            "PERSISTENCE_MODULE": "ledger.adapters.kafka",
-            "KAFKA_BOOTSTRAP": self.bootstrap,
-            "KAFKA_TOPIC": f"suite-{secrets.token_hex(6)}",
-            "LEDGER_HOME": home,
-        }
-
-    def create_recorder(self) -> ApplicationRecorder:
-        factory = InfrastructureFactory.construct(Environment("Suite", self.environment()))
-        assert isinstance(factory, Factory)
-        self.addCleanup(factory.close)
-        return factory.application_recorder()
-
-
-class TestApplicationRecorder(_Kafka, ApplicationRecorderTestCase):
+class TestApplicationRecorder(kafka_suites.Recorder):
     pass
 
 
-class TestNonInterleaving(_Kafka, NonInterleavingNotificationIDsBaseCase):
-    insert_num = 1000
+class TestNonInterleaving(kafka_suites.NonInterleaving):
+    pass
 
 
-class TestExampleApplication(_Kafka, ExampleApplicationTestCase):
-    expected_factory_topic = "ledger.adapters.kafka:Factory"
-
-    def setUp(self) -> None:
-        super().setUp()
-        environment = self.environment()
-        os.environ.update(environment)
-        self.addCleanup(lambda: [os.environ.pop(name) for name in environment])
-
-
-def test_a_projection_runner_opens_no_second_writer(kafka_bootstrap) -> None:
-    """The library's subscription builds on the application: reading alone writes nothing."""
-    case = TestExampleApplication()
-    _Kafka.bootstrap = kafka_bootstrap
-    environment = case.environment()
-    writing = Application(environment)
-    reading = Application(environment)
-    with ApplicationSubscription(reading):
-        assert reading.recorder.max_notification_id() is None
-        assert reading.recorder.log.head().size == 1
-    reading.close()
-    writing.close()
-    assert Path(environment["LEDGER_HOME"]).exists()
-    case.doCleanups()
-
-
-del ApplicationRecorderTestCase, NonInterleavingNotificationIDsBaseCase
-del ExampleApplicationTestCase
+class TestExampleApplication(kafka_suites.ExampleApplication):
+    pass

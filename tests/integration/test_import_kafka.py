@@ -24,9 +24,9 @@ pytestmark = [
 def import_receipt(opened: OpenLedger) -> dict[str, str]:
     key = opened.keys.load_signing_key("source")
     path = DATA / "08_receipt.xes.gz"
-    summary = import_file(path, opened.logs[0], key, opened.keys, ImportOptions(), now=utc_now)
+    summary = import_file(path, opened.logs, key, opened.keys, ImportOptions(), now=utc_now)
     assert (summary.recorded, summary.problems) == (8577, ())
-    again = import_file(path, opened.logs[0], key, opened.keys, ImportOptions(), now=utc_now)
+    again = import_file(path, opened.logs, key, opened.keys, ImportOptions(), now=utc_now)
     assert (again.recorded, again.known) == (0, 8577)
     store = opened.store()
     found = digests(store)

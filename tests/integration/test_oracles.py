@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 def run_import(opened: OpenLedger, name: str) -> ImportSummary:
     return import_file(
         DATA / name,
-        opened.logs[0],
+        opened.logs,
         opened.keys.load_signing_key("source"),
         opened.keys,
         ImportOptions(),

@@ -43,7 +43,7 @@ def opened(tmp_path: Path):
 def run(opened: OpenLedger, path: Path, **options: object) -> ImportSummary:
     return import_file(
         path,
-        opened.logs[0],
+        opened.logs,
         opened.keys.load_signing_key("source"),
         opened.keys,
         ImportOptions(**options),

@@ -31,7 +31,7 @@ def opened(tmp_path: Path):
 def run(opened: OpenLedger, path: Path, **options: Any) -> ImportSummary:
     return import_file(
         path,
-        opened.logs[0],
+        opened.logs,
         opened.keys.load_signing_key("source"),
         opened.keys,
         ImportOptions(**options),

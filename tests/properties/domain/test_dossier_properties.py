@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from ledger.core.action import Action
 from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, decide, evolve
+from ledger.domain.dossier_state import PORTAL_STATUS
 from ledger.domain.events import decode_event
-from ledger.domain.evolution import PORTAL_STATUS
 from ledger.domain.phrases import sentence
 from tests.properties.domain.event_data import actions, histories
 from tests.unit.domain.actions import record
