@@ -205,9 +205,9 @@ class OpenLedger:
 
     def application(self) -> LedgerRouter:
         """The eventsourcing application over each log, signing with this home's keys."""
+        from ledger.adapters.rule_files import DEFAULT_RULES  # noqa: PLC0415 - loaded when used
         from ledger.app.application import ProcedureLedger  # noqa: PLC0415 - loaded when used
         from ledger.app.router import LedgerRouter as Router  # noqa: PLC0415 - loaded when used
-        from ledger.domain.calendars import DEFAULT_RULES  # noqa: PLC0415 - loaded when used
 
         key, ledger_key = map(self.keys.load_signing_key, ("source", "ledger"))
         return Router(

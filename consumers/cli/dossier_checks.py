@@ -16,7 +16,7 @@ from consumers.cli.texts import text as told
 
 if TYPE_CHECKING:
     from ledger.core.findings import Finding
-    from ledger.domain.clocks import Clocks
+    from ledger.domain.clocks import Clocks, StatutoryDays
     from ledger.domain.corrections import Correction
     from projections.queries.dossiers import DossierView
 
@@ -25,20 +25,35 @@ class DossierChecks:
     """Computed once for one dossier as at a moment, shown as a table or as values."""
 
     def __init__(self, found: DossierView, at: str) -> None:
-        from ledger.domain.clocks import clocks  # noqa: PLC0415 - only where a dossier is shown
+        from ledger.adapters.rule_files import (  # noqa: PLC0415 - only where a dossier is shown
+            DEFAULT_RULES,
+        )
+        from ledger.domain.clocks import clocks, statutory_days  # noqa: PLC0415 - the same
         from ledger.domain.corrections import (  # noqa: PLC0415 - the same
             correction_findings,
             corrections,
         )
+        from ledger.domain.due_check import due_findings  # noqa: PLC0415 - the same
         from ledger.domain.guards import guard_findings  # noqa: PLC0415 - the same
 
         self.state = found.state
         self.clocks: Clocks = clocks(found.state, at)
-        self.corrections: tuple[Correction, ...] = corrections([r.action for r in found.entries])
+        calendar = DEFAULT_RULES.calendar(found.state.calendar)
+        self.statutory: StatutoryDays | None = (
+            statutory_days(found.state, at, calendar) if calendar else None
+        )
+        self.corrections: tuple[Correction, ...] = corrections(
+            (row.version, row.action) for row in found.entries
+        )
+        actions = [row.action for row in found.entries]
+        # As of what had occurred by then, entries between may be left out: what was derived from
+        # them cannot be derived again.
+        whole = found.entries[-1].version == len(actions)
         stream = found.entries[0].stream
         self.findings: tuple[Finding, ...] = (
             *guard_findings(found.state),
             *correction_findings(stream, self.corrections),
+            *(due_findings(actions, found.state, DEFAULT_RULES) if whole else ()),
         )
 
     def values(self) -> dict[str, Any]:
@@ -56,13 +71,18 @@ class DossierChecks:
                 "applicant_net": clocks.applicant_net,
                 "office": clocks.office,
             },
+            "statutory_days": msgspec.to_builtins(self.statutory) if self.statutory else {},
             "findings": msgspec.to_builtins(self.findings),
             "corrections": msgspec.to_builtins(self.corrections),
         }
 
     def show_clocks(self, lang: Lang) -> None:
-        """One line, where somebody but the office was waited for."""
+        """The statutory clock; whose time passed, where somebody but the office was waited for."""
         clocks = self.clocks
+        if self.statutory is not None:
+            used, left = self.statutory.used, self.statutory.left
+            key = "dossier.statutory" if left >= 0 else "dossier.statutory_late"
+            write(told(key, lang, used=used, allotted=self.statutory.allotted, over=-left))
         if clocks.applicant or clocks.external:
             write(
                 told(

@@ -113,6 +113,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "open {gross}: office {office} · applicant {applicant} · others outside {external}",
             "mở {gross}: cơ quan {office} · người nộp {applicant} · bên ngoài {external}",
         ),
+        "dossier.statutory": (
+            "working days used {used} of {allotted}",
+            "đã dùng {used} trên {allotted} ngày làm việc",
+        ),
+        "dossier.statutory_late": (
+            "working days used {used} of {allotted}: {over} over",
+            "đã dùng {used} trên {allotted} ngày làm việc: quá {over}",
+        ),
         "dossier.correction": (
             "entry #{target}, {field}: {before} → {after}; approved by {approver}",
             "mục #{target}, {field}: {before} → {after}; người duyệt {approver}",

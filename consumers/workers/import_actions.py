@@ -12,11 +12,11 @@ from pathlib import Path
 
 from consumers.workers.import_run import ImportRun, LogImport, Source
 from ledger.adapters import jsonl_log
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.adapters.source_files import FileRefusedError
 from ledger.app.intake import check_action_bytes, check_signatures
 from ledger.app.submission import LedgerError, RefusedError, SignedAction
 from ledger.core.action import Action
-from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide, evolve
 from ledger.domain.importing import CaseError
 from ledger.entry.entry import decode_entry

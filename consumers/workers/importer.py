@@ -29,6 +29,7 @@ from consumers.workers.import_run import (
 )
 from ledger.adapters import csv_log, xes
 from ledger.adapters.keys import KeyStore, SubjectErasedError, SubjectKeys
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.adapters.source_files import FileRefusedError, stem
 from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
 from ledger.app.ports import EntryLog
@@ -36,7 +37,6 @@ from ledger.app.submission import LedgerError, SignedAction
 from ledger.core.action import Action, ActionError, encode_action, plain_id
 from ledger.core.canonical import CanonicalError
 from ledger.core.times import format_instant
-from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide, evolve
 from ledger.domain.importing import (
     IMPORTED_TYPE,

@@ -1,13 +1,9 @@
-"""The calendars that are shipped, and the rules that decisions use by default."""
+"""The calendars that are shipped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from types import MappingProxyType
 from typing import Final
-
-import msgspec
 
 from ledger.domain import calendar_vn
 from ledger.domain.deadlines import Calendar
@@ -25,17 +21,3 @@ VN: Final = Calendar(
     makeup_days=_days(calendar_vn.MAKEUP_WORKING_DAYS),
     unconfirmed=_days(calendar_vn.UNCONFIRMED_DAYS),
 )
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """What decisions depend on beside the dossier: the calendars by version, and the default."""
-
-    calendars: Mapping[str, Calendar]
-    default_calendar: str
-
-    def calendar(self, version: str) -> Calendar | None:
-        """The calendar that a dossier is pinned to; None where it is not known here."""
-        return self.calendars.get(version or self.default_calendar)
-
-
-DEFAULT_RULES: Final = Rules(MappingProxyType({VN.version: VN}), VN.version)

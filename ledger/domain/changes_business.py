@@ -31,6 +31,7 @@ def _accepted(state: DossierState, action: Action, data: Mapping[str, Any]) -> C
         "accepted_at": action.occurred_at.at,
         "unit": data.get("unit") or action.actor.unit or state.unit,
         "duration_days": data.get("duration_days", 0),
+        "duration_hours": data.get("duration_hours", 0),
         "calendar": data.get("calendar", ""),
         "ruleset": data.get("ruleset", ""),
         "restarts": False,

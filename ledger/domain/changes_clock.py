@@ -20,6 +20,8 @@ def given_due(due_at: str) -> Changes:
         "due_unconfirmed_on": (),
         "clock_from_on": "",
         "clock_days": 0,
+        "clock_from_at": "",
+        "clock_seconds": 0,
     }
 
 
@@ -31,6 +33,8 @@ def _deadline_set(state: DossierState, action: Action, data: Mapping[str, Any]) 
         "calendar": data.get("calendar") or state.calendar,
         "clock_from_on": data.get("counted_from_on", ""),
         "clock_days": data.get("working_days", 0),
+        "clock_from_at": data.get("counted_from_at", ""),
+        "clock_seconds": data.get("working_seconds", 0),
     }
 
 
@@ -40,6 +44,7 @@ def _paused(state: DossierState, action: Action, data: Mapping[str, Any]) -> Cha
         "pauses": (*state.pauses, data.get("cause", "")),
         "paused_on": state.paused_on or local_date(at).isoformat(),
         "paused_since": state.paused_since or at,
+        "restarts": state.restarts or data.get("clock") == "restart",
     }
 
 

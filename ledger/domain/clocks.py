@@ -12,6 +12,13 @@ from typing import Final
 import msgspec
 
 from ledger.core.times import parse_instant
+from ledger.domain.deadlines import (
+    Calendar,
+    CalendarYearError,
+    due_day,
+    local_date,
+    working_days_between,
+)
 from ledger.domain.dossier_state import DossierState
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -51,6 +58,38 @@ def clocks(state: DossierState, at: str) -> Clocks:
     if state.waits:
         times[state.waits] += _between(state.waits_since, at)
     return Clocks(_between(begun, at) - times["closed"], **times)
+
+
+class StatutoryDays(msgspec.Struct, frozen=True):
+    """Working days that the rule allots, and how many are left; negative when it is late."""
+
+    allotted: int
+    left: int
+
+    @property
+    def used(self) -> int:
+        """What has passed of them; a restart begins at nothing again (D7)."""
+        return self.allotted - self.left
+
+
+def statutory_days(state: DossierState, at: str, calendar: Calendar) -> StatutoryDays | None:
+    """The statutory clock in working days as at the instant `at`: it stands still in a pause.
+
+    None without a due date, and where the calendar does not know a year that it needs.
+    """
+    if not state.due_at:
+        return None
+    stop = state.paused_since or state.delivered_at or state.ended_at
+    today, due = local_date(min(at, stop) if stop else at), due_day(state.due_at)
+    try:
+        allotted = state.duration_days
+        if not allotted and state.accepted_at:
+            allotted = working_days_between(local_date(state.accepted_at), due, calendar)
+        if today <= due:
+            return StatutoryDays(allotted, working_days_between(today, due, calendar))
+        return StatutoryDays(allotted, -working_days_between(due, today, calendar))
+    except CalendarYearError:
+        return None
 
 
 def _between(start: str, end: str) -> int:

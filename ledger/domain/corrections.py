@@ -6,7 +6,7 @@ there. What is corrected twice is compared with what the first correction put th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from hashlib import sha256
 from typing import Any, Final
@@ -38,12 +38,12 @@ class Correction(msgspec.Struct, frozen=True):
     approver: str
 
 
-def corrections(actions: Sequence[Action]) -> tuple[Correction, ...]:
-    """The corrections among the actions of one dossier, which come in the order of versions."""
+def corrections(actions: Iterable[tuple[int, Action]]) -> tuple[Correction, ...]:
+    """The corrections among the actions of one dossier, which come with and by their versions."""
     versions: dict[str, int] = {}
     data: dict[str, dict[str, Any]] = {}
     found = []
-    for version, action in enumerate(actions, 1):
+    for version, action in actions:
         if action.type == CORRECTED:
             found.append(_correction(action, version, versions, data))
         versions[action.id] = version

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
-from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from ledger.core.canonical import encode_canonical
 from ledger.core.times import format_instant, parse_instant
 
-FUNCTION_VERSION: Final = "due/1"
 LOCAL: Final = timezone(timedelta(hours=7))
 """Asia/Ho_Chi_Minh has had no other offset since 1975; the calendar's years lie after that."""
 
@@ -167,14 +164,3 @@ def due_after_restart(working_days: int, resumed: date, calendar: Calendar) -> D
     """
     start = resumed if calendar.is_working_day(resumed) else next_working_day(resumed, calendar)
     return due_after(start, working_days, calendar)
-
-
-def inputs_hash(due: DueDate, calendar: Calendar) -> str:
-    """Hex SHA-256 over what a due date was computed from (D16)."""
-    inputs = {
-        "calendar": calendar.version,
-        "counted_from_on": due.counted_from.isoformat(),
-        "function_version": FUNCTION_VERSION,
-        "working_days": due.working_days,
-    }
-    return sha256(encode_canonical(inputs)).hexdigest()

@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from ledger.core.action import Action
-from ledger.domain.calendars import Rules
-from ledger.domain.clock import DerivedEvent, derive
+from ledger.domain.clock import derive
 from ledger.domain.dossier_state import EMPTY_DOSSIER, DossierState
+from ledger.domain.due_dates import DerivedEvent
 from ledger.domain.evolution import evolve
+from ledger.domain.rules import Rules
 
 __all__ = [
     "EMPTY_DOSSIER",

@@ -81,9 +81,10 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
     Business: `status`, and `portal_status`, the national code 1 to 10 (0 where unknown or none).
     Custody: `holder_inferred` says that nobody accepted the dossier: the acting officer is taken
     for the holder. Work: `phase` is the place in the line from assignment to number.
-    Clocks: `clock_days` working days counted from `clock_from_on`, none where the due date was
-    given by hand; `due_imported` and `ended_imported` mark times that a foreign log gave; `waits`
-    names who is waited for since `waits_since` (DOMAIN.md 2.1), the sums are closed waits.
+    Clocks: `clock_days` working days counted from `clock_from_on`, or `clock_seconds` of working
+    time from `clock_from_at`; neither where the due date was given by hand; `due_imported` and
+    `ended_imported` mark times that a foreign log gave; `waits` names who is waited for since
+    `waits_since` (DOMAIN.md 2.1), the sums are closed waits.
     """
 
     dossier_id: str = ""
@@ -134,8 +135,11 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
     due_unconfirmed_on: tuple[str, ...] = ()
     calendar: str = ""
     duration_days: int = 0
+    duration_hours: int = 0
     clock_from_on: str = ""
     clock_days: int = 0
+    clock_from_at: str = ""
+    clock_seconds: int = 0
     paused_on: str = ""
     paused_since: str = ""
     pauses: tuple[str, ...] = ()

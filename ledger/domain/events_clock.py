@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ledger.domain.fields import Amount, Code, Count, Date, DossierData, Hash, Instant
+from ledger.domain.fields import Amount, Code, Count, Date, DossierData, Hash, Instant, Seconds
 
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
@@ -15,7 +15,10 @@ PauseCause = Literal["supplement", "finance", "external", "force_majeure", "cour
 
 
 class DeadlineSet(DossierData, frozen=True, kw_only=True):
-    """E34: a due date, with the function and inputs that gave it (D16)."""
+    """E34: a due date, with the function and inputs that gave it (D16).
+
+    Counted in working days from a day, or in seconds of working time from an instant (D3).
+    """
 
     due_at: Instant
     function_version: Code
@@ -24,13 +27,20 @@ class DeadlineSet(DossierData, frozen=True, kw_only=True):
     counted_from_on: Date | Unset = UNSET
     working_days: Count = 0
     unconfirmed: tuple[Date, ...] = ()
+    ruleset: str = ""
+    counted_from_at: Instant | Unset = UNSET
+    working_seconds: Seconds = 0
 
 
 class DeadlinePaused(DossierData, frozen=True, kw_only=True):
-    """E35: the clock stands still (D7 to D9). `cause_event` is an action id."""
+    """E35: the clock stands still (D7 to D9). `cause_event` is an action id.
+
+    `clock` is how the due date moves afterwards, where the rule set and not the cause says so.
+    """
 
     cause: PauseCause
     cause_event: str = ""
+    clock: Literal["", "pause", "restart"] = ""
 
 
 class DeadlineResumed(DossierData, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from ledger.domain.fields import (
     DossierData,
     EventData,
     Hash,
+    Hours,
     Instant,
     LocalTime,
     Sealed,
@@ -97,12 +98,14 @@ class Accepted(DossierData, frozen=True, kw_only=True):
     """E06: accepted with an appointment slip (portal status 2; L1, D1 to D4).
 
     `duration_days` are working days, 0 for a same-day procedure, left out where a due date is given
-    or none is known; `received_at` is when the dossier was complete, the action's own time where it
-    is left out. `cutoff` is local `HH:MM`, `cutoff_effect` what a later receipt changes (D4).
+    or none is known; `duration_hours` are working hours and go before days (D3). `received_at` is
+    when the dossier was complete, the action's own time where it is left out. `cutoff` is local
+    `HH:MM`, `cutoff_effect` what a later receipt changes (D4); what is left out is the rule set's.
     """
 
     dossier_code: str = ""
     duration_days: Count | Unset = UNSET
+    duration_hours: Hours | Unset = UNSET
     received_at: Instant | Unset = UNSET
     due_at: Instant | Unset = UNSET
     unit: str = ""

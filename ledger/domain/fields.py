@@ -15,6 +15,12 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4_000)]
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Hours = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+"""Working hours: a hundred thousand are half a century of them."""
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=10**10)]
+"""Working time in seconds, pauses included: three hundred years."""
+
 Amount = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 """Integer đồng, never negative: a refund is an event of its own."""
 

@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.adapters.kafka import KafkaLog, create_log
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, wanted_settings
 from ledger.adapters.kafka_client import Partition
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.app.application import ActionEvent, ProcedureLedger
 from ledger.app.genesis import genesis_entry
 from ledger.app.submission import Recorded, SignedAction, Submission
@@ -42,7 +43,6 @@ from ledger.core.action import Action, Actor, OccurredAt, decode_action, encode_
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
-from ledger.domain.calendars import DEFAULT_RULES
 from ledger.entry.signatures import SigningKey
 
 AT = "2026-03-02T08:00:00.000000Z"

@@ -39,6 +39,8 @@ def _named(name: str, kind: inspect.Type) -> st.SearchStrategy[Any]:
         return days if not isinstance(kind, inspect.VarTupleType) else st.lists(days, max_size=2)
     if name.endswith("_at"):
         return instants
+    if name == "ruleset":
+        return st.sampled_from(["", "VN-2018", "VN-2025", "VN-1900"])
     return _typed(kind)
 
 
@@ -50,8 +52,8 @@ def _typed(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of(map(_typed, kinds))
         case inspect.BoolType():
             return st.booleans()
-        case inspect.IntType():
-            return st.sampled_from([0, 1, 2, 3, 10, 2**53 - 1])
+        case inspect.IntType(le=most):
+            return st.sampled_from([0, 1, 2, 3, 10, 2**53 - 1 if most is None else most])
         case inspect.LiteralType(values=values):
             return st.sampled_from(values)
         case inspect.VarTupleType(item_type=item):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given, settings
 
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.core.action import Action
-from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, decide, evolve
 from ledger.domain.dossier_state import PORTAL_STATUS
 from ledger.domain.events import decode_event

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.core.action import Action, Actor, OccurredAt
-from ledger.domain.calendars import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, decide, evolve
 from ledger.domain.events import decode_event
 

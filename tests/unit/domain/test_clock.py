@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.calendars import DEFAULT_RULES, VN
+from ledger.adapters.rule_files import DEFAULT_RULES
+from ledger.domain.calendars import VN
 from ledger.domain.deadlines import LOCAL, CalendarYearError, due_after_restart, due_on
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Possible, decide
 from tests.unit.domain.actions import act, action_id, recorded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from ledger.domain.calendars import DEFAULT_RULES
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide
 from projections.folds.dossier import EMPTY_FOLD, Effects, fold_dossier
 from tests.unit.domain.actions import act, action_id, record, recorded, refused
