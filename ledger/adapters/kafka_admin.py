@@ -38,6 +38,8 @@ _WANTED: Final[Mapping[str, str]] = {
     "unclean.leader.election.enable": "false",
 }
 
+_AT_LEAST: Final = frozenset({"max.message.bytes", "min.insync.replicas"})
+
 
 class TopicSettingsError(UnavailableError):
     """A setting of the topic with which acknowledged actions could be lost; nothing was written."""
@@ -61,35 +63,40 @@ def wanted_settings(replicas: int) -> dict[str, str]:
     return {**_WANTED, **durability, "max.message.bytes": str(MESSAGE_BYTES_MAX)}
 
 
+def deviating_settings(found: Mapping[str, str], replicas: int) -> dict[str, str]:
+    """Those of a topic's settings that are not as `wanted_settings` says, with their values."""
+    return {
+        name: found.get(name, "not set")
+        for name, wanted in wanted_settings(replicas).items()
+        if not _fits(name, found.get(name, "0"), wanted)
+    }
+
+
+def _fits(name: str, value: str, wanted: str) -> bool:
+    return int(value) >= int(wanted) if name in _AT_LEAST else value == wanted
+
+
 def check_settings(topic: str, bootstrap: str, found: Mapping[str, str], replicas: int) -> str:
     """Compare a topic's settings with what a ledger needs; gives a warning, or "".
 
     Raises `TopicSettingsError` naming the setting, its value, the wanted value and the command.
     """
-
-    def refuse(name: str, wanted: str) -> TopicSettingsError:
-        actual = found.get(name, "not set")
-        return TopicSettingsError(
+    deviating = deviating_settings(found, replicas)
+    unsynced = deviating.pop("flush.messages", None)
+    if deviating:
+        name, actual = next(iter(deviating.items()))
+        wanted = wanted_settings(replicas)[name]
+        raise TopicSettingsError(
             f"topic {topic}: {name} is {actual}, a ledger needs {wanted}; nothing was written",
             next_step=f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type "
             f"topics --entity-name {topic} --add-config {name}={wanted}",
         )
-
-    for name, wanted in _WANTED.items():
-        if found.get(name) != wanted:
-            raise refuse(name, wanted)
-    if int(found.get("max.message.bytes", "0")) < MESSAGE_BYTES_MAX:
-        raise refuse("max.message.bytes", str(MESSAGE_BYTES_MAX))
-    if replicas >= _REPLICAS_SAFE:
-        if int(found.get("min.insync.replicas", "1")) < 2:
-            raise refuse("min.insync.replicas", "2")
+    if unsynced is None:
         return ""
-    if found.get("flush.messages") != "1":
-        return (
-            f"topic {topic} has {replicas} replica(s) and flush.messages="
-            f"{found.get('flush.messages')}: a power cut may lose acknowledged actions"
-        )
-    return ""
+    return (
+        f"topic {topic} has {replicas} replica(s) and flush.messages={unsynced}: "
+        "a power cut may lose acknowledged actions"
+    )
 
 
 def _admin(bootstrap: str, client_id: str, security: KafkaSecurity) -> AIOKafkaAdminClient:

@@ -30,6 +30,7 @@ from ledger.app.log_index import MemoryIndex, PartitionIndex, entry_bytes
 from ledger.app.ports import Record, WriterHealth
 from ledger.app.sequencer import Sequencer
 from ledger.app.submission import Answer, LedgerError, Place, Submission, UnavailableError
+from ledger.app.watch import offset_gaps
 from ledger.core.chain import Head, StreamHead
 from ledger.entry.signatures import SigningKey
 
@@ -247,6 +248,12 @@ class KafkaLog:
     def strays(self) -> Sequence[StrayRecord]:
         """Records that do not count, as far as this process has read."""
         return tuple(self._index.strays)
+
+    def gaps(self, after: int) -> Sequence[tuple[int, int]]:
+        """Offsets (first, last) from `after` on at which lies neither entry nor stray."""
+        index = self._index
+        strays = [stray.offset for stray in index.strays]
+        return offset_gaps(index.head.size, index.position, index.offset_of, strays, after)
 
     def head(self) -> Head:
         """Size and leaf of the log; reads what others appended, opens no writer."""

@@ -273,7 +273,10 @@ class Sequencer:
         return None
 
     def _send_opened(self, session_id: str, moment: Moment) -> list[Effect]:
-        self._previous_id, self._session_id = self._session_id, session_id
+        if self.index.place_of(self._session_id) is not None:
+            # Everything that landed is read by now: one that is not there never opened.
+            self._previous_id = self._session_id
+        self._session_id = session_id
         data = {
             "session": session_id,
             "software": self._software,

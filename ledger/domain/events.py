@@ -22,6 +22,7 @@ from ledger.domain import events_exceptions as x
 from ledger.domain import events_inspection as i
 from ledger.domain import events_office as o
 from ledger.domain import events_registry as r
+from ledger.domain import events_watch as w
 from ledger.domain.fields import FIRST_YEAR, LAST_YEAR, EventData
 
 CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
@@ -132,6 +133,15 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("log", "ledger.writer_opened.v1", r.WriterOpened),
     ("log", "ledger.loss_accepted.v1", r.LossAccepted),
     ("log", "ledger.stored_event.v1", r.ForeignEvent),
+    ("log", "ledger.topic_seen.v1", w.TopicSeen),
+    ("log", "ledger.topic_recreated.v1", w.TopicRecreated),
+    ("log", "ledger.low_water_moved.v1", w.LowWaterMoved),
+    ("log", "ledger.topic_setting_changed.v1", w.TopicSettingChanged),
+    ("log", "ledger.replicas_changed.v1", w.ReplicasChanged),
+    ("log", "ledger.offset_gap_found.v1", w.OffsetGapFound),
+    ("log", "ledger.strays_found.v1", w.StraysFound),
+    ("log", "ledger.writer_displaced.v1", w.WriterDisplaced),
+    ("log", "ledger.log_broken.v1", w.LogBroken),
 )
 
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(

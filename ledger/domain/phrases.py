@@ -20,6 +20,7 @@ from ledger.domain.phrases_inspection import INSPECTION_PHRASES
 from ledger.domain.phrases_office import OFFICE_PHRASES
 from ledger.domain.phrases_registry import REGISTRY_PHRASES
 from ledger.domain.phrases_result import RESULT_PHRASES
+from ledger.domain.phrases_watch import WATCH_PHRASES
 from ledger.domain.phrases_work import WORK_PHRASES
 
 Language = Literal["en", "vi"]
@@ -32,6 +33,7 @@ SENTENCES: Final[Mapping[str, Phrase]] = MappingProxyType(
         **EXCEPTION_PHRASES,
         **REGISTRY_PHRASES,
         **INSPECTION_PHRASES,
+        **WATCH_PHRASES,
     }
 )
 
