@@ -61,24 +61,28 @@ class UnitCreated(EventData, frozen=True, kw_only=True):
     name: Text
     level: Literal["", "ministry", "province", "commune", "department"] = ""
     parent: str = ""
+    valid_from_on: Date | Unset = UNSET
 
 
 class UnitRenamed(EventData, frozen=True, kw_only=True):
     """E61: the unit's new name."""
 
     name: Text
+    valid_from_on: Date | Unset = UNSET
 
 
 class UnitMerged(EventData, frozen=True, kw_only=True):
     """E61: the unit goes into another."""
 
     into: Code
+    valid_from_on: Date | Unset = UNSET
 
 
 class UnitSucceeded(EventData, frozen=True, kw_only=True):
     """E61: the unit's tasks go on in another."""
 
     successor: Code
+    valid_from_on: Date | Unset = UNSET
 
 
 class ProcedureVersionPublished(EventData, frozen=True, kw_only=True):
@@ -113,6 +117,7 @@ class InternalProcessVersionPublished(EventData, frozen=True, kw_only=True):
 
     version: Count
     steps: tuple[ProcessStep, ...]
+    valid_from_on: Date | Unset = UNSET
 
 
 class AuthorityRule(EventData, frozen=True):
