@@ -13,7 +13,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from ledger.adapters.kafka_brokers import check_brokers
-from ledger.adapters.kafka_client import CHUNK_BYTES, CONNECT_SECONDS, Partition, unreachable
+from ledger.adapters.kafka_client import (
+    CHUNK_BYTES,
+    CONNECT_SECONDS,
+    REQUEST_SECONDS,
+    Partition,
+    unreachable,
+)
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.app.limits import GROUP_BYTES_MAX, GROUP_ENTRIES_MAX
 from ledger.app.submission import LedgerError, UnavailableError
@@ -101,7 +107,12 @@ def check_settings(topic: str, bootstrap: str, found: Mapping[str, str], replica
 
 def _admin(bootstrap: str, client_id: str, security: KafkaSecurity) -> AIOKafkaAdminClient:
     options = security.client_options()
-    return AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id=client_id, **options)
+    return AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        request_timeout_ms=int(REQUEST_SECONDS * 1000),
+        **options,
+    )
 
 
 async def _in_time(bootstrap: str, work: Awaitable[T]) -> T:

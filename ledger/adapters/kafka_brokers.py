@@ -26,14 +26,15 @@ class _Request(NamedTuple):
     key: int
     name: str
     version: int
-    since: str
 
 
+KAFKA_OLDEST: Final = "2.3"
+"""The first that speaks all of these."""
 _REQUESTS: Final = (
-    _Request(0, "Produce", 8, "2.4"),
-    _Request(1, "Fetch", 11, "2.3"),
-    _Request(22, "InitProducerId", 0, "0.11"),
-    _Request(32, "DescribeConfigs", 2, "2.0"),
+    _Request(0, "Produce", 7),
+    _Request(1, "Fetch", 11),
+    _Request(22, "InitProducerId", 0),
+    _Request(32, "DescribeConfigs", 2),
 )
 """With a broker that lacks one of these aiokafka falls back to an older form, without a word: to
 batches without producer ids, or without the reason of a refusal. No test has seen the ledger there,
@@ -54,7 +55,7 @@ def check_versions(place: str, offered: Mapping[int, tuple[int, int]]) -> None:
         raise BrokerVersionError(
             f"the broker at {place} speaks {request.name} {has}, a ledger needs version "
             f"{request.version}: it is too {'old' if is_old else 'new'}; nothing was written",
-            next_step=f"upgrade the brokers to Kafka {request.since} or later (4.3 is tested)"
+            next_step=f"upgrade the brokers to Kafka {KAFKA_OLDEST} or later (4.3 is tested)"
             if is_old
             else "install newer software of the ledger",
         )

@@ -42,6 +42,9 @@ from ledger.core.findings import Finding, FindingError, Verdict
 
 CONNECT_SECONDS: Final = 10.0
 FETCH_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 3.0
+"""A broker that takes longer for one answer is taken for hung, and another is asked: a paused one
+still accepts connections. Well below `FETCH_SECONDS`: reading outlives a leader that hangs."""
 RETRY_SECONDS: Final = 0.1
 CHUNK_BYTES: Final = 2 * 2**20
 """Bytes of one sequential fetch; the broker returns at least one whole batch."""
@@ -98,9 +101,13 @@ def prepare_client_library() -> None:
             logger.addFilter(RETRY_WARNINGS)
 
 
-def unreachable(bootstrap: str, why: object) -> UnavailableError:
+class UnreachableError(UnavailableError):
+    """No broker answers now; trying again may help."""
+
+
+def unreachable(bootstrap: str, why: object) -> UnreachableError:
     """The error for a broker that does not answer."""
-    return UnavailableError(
+    return UnreachableError(
         f"no Kafka broker answers at {bootstrap}: {why}",
         next_step="see whether the broker runs (scripts/kafka status) and check the address",
     )
@@ -112,7 +119,7 @@ async def connect(bootstrap: str, security: KafkaSecurity, client_id: str) -> AI
     client = AIOKafkaClient(
         bootstrap_servers=bootstrap,
         client_id=client_id,
-        request_timeout_ms=20_000,
+        request_timeout_ms=int(REQUEST_SECONDS * 1000),
         **security.client_options(),
     )
     try:
@@ -166,6 +173,11 @@ class Partition:
         """Close the connections."""
         await self._client.close()
 
+    def renew(self) -> None:
+        """Ask anew who leads the partition; the answer comes in the background."""
+        # The future is aiokafka's own and shared; not waiting for it harms nobody.
+        self._client.force_metadata_update()
+
     async def fetch(self, offset: int, *, max_bytes: int, wait_ms: int = 0) -> Chunk:
         """What lies from `offset` on; waits up to `wait_ms` for something where the log ends.
 
@@ -196,8 +208,7 @@ class Partition:
                 raise not_allowed(self.topic, "Read", self.security) from error
             except (KafkaError, OSError, TimeoutError) as error:
                 last = repr(error)
-                # The future is aiokafka's own and shared; not waiting for it harms nobody.
-                self._client.force_metadata_update()
+                self.renew()
                 await asyncio.sleep(RETRY_SECONDS)
         raise unreachable(self.bootstrap, f"reading {self.topic} from {offset}: {last}")
 
@@ -206,7 +217,7 @@ class Partition:
         error_type = for_code(error_code)
         if error_code != 0:
             if error_type in (UnknownTopicOrPartitionError, NotLeaderForPartitionError):
-                self._client.force_metadata_update()
+                self.renew()
             raise error_type
         records: list[Record] = []
         batches = MemoryRecords(rest[-1] or b"")

@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
-from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
+from ledger.adapters.kafka_client import CHUNK_BYTES, Partition, UnreachableError
 from ledger.adapters.kafka_security import not_allowed
 from ledger.app.effects import (
     CloseProducer,
@@ -47,6 +47,7 @@ from ledger.entry.entry import NewerFormatError
 
 BATCH_SECONDS: Final = 10.0
 """After this the outcome of a batch is unknown; the callers behind it wait longer."""
+START_SECONDS: Final = 4.0
 PROGRESS_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 0.25
@@ -262,8 +263,10 @@ class KafkaWriter:
                 request_timeout_ms=int(BATCH_SECONDS * 1000),
                 **partition.security.client_options(),
             )
-            await asyncio.wait_for(producer.start(), BATCH_SECONDS)
-        except (KafkaError, OSError, TimeoutError) as error:
+            partition.renew()
+            # Not BATCH_SECONDS: of several brokers it may have asked one that hangs.
+            await asyncio.wait_for(producer.start(), START_SECONDS)
+        except (UnreachableError, KafkaError, OSError, TimeoutError) as error:
             if producer is not None:
                 self._spawn(_end_producer(producer))
             self._apply(self.machine.failed(session, f"no producer: {error!r}", self._moment()))

@@ -64,8 +64,8 @@ async def test_an_old_broker_is_refused_before_anything_is_written(
         with pytest.raises(BrokerVersionError) as caught:
             await refused
         assert f"{bootstrap} speaks Produce in versions 0 to {offered[0][1]}" in str(caught.value)
-        assert "needs version 8: it is too old; nothing was written" in str(caught.value)
-        assert "Kafka 2.4 or later" in caught.value.next_step
+        assert "needs version 7: it is too old; nothing was written" in str(caught.value)
+        assert "Kafka 2.3 or later" in caught.value.next_step
     assert fake.others == []
     server.close()
 
@@ -77,8 +77,8 @@ def test_versions_that_are_missing_too_old_or_too_new_are_told_apart() -> None:
         check_versions("b:1", without)
     with pytest.raises(BrokerVersionError, match=r"Fetch in versions 4 to 10.* too old"):
         check_versions("b:1", {**TODAY, 1: (4, 10)})
-    with pytest.raises(BrokerVersionError, match=r"Produce in versions 9 to 20.* too new"):
-        check_versions("b:1", {**TODAY, 0: (9, 20)})
+    with pytest.raises(BrokerVersionError, match=r"Produce in versions 8 to 20.* too new"):
+        check_versions("b:1", {**TODAY, 0: (8, 20)})
 
 
 async def test_something_that_is_no_broker_is_unreachable() -> None:
