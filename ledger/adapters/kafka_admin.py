@@ -20,7 +20,7 @@ from ledger.adapters.kafka_client import (
     Partition,
     unreachable,
 )
-from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
+from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity, not_allowed
 from ledger.app.limits import GROUP_BYTES_MAX, GROUP_ENTRIES_MAX
 from ledger.app.submission import LedgerError, UnavailableError
 from ledger.core.merkle import leaf_hash
@@ -34,6 +34,7 @@ MESSAGE_BYTES_MAX: Final = GROUP_BYTES_MAX + 128 * 2**10 + 100 * GROUP_ENTRIES_M
 """Above the largest batch: entries, the last one that still fits, and Kafka's own framing."""
 
 _TOPIC_EXISTS: Final = 36
+_NOT_AUTHORIZED: Final = 29
 _REPLICAS_SAFE: Final = 3
 _WANTED: Final[Mapping[str, str]] = {
     "cleanup.policy": "delete",
@@ -122,14 +123,16 @@ async def _in_time(bootstrap: str, work: Awaitable[T]) -> T:
         raise unreachable(bootstrap, repr(error)) from error
 
 
-async def _topic_settings(admin: Any, topic: str) -> dict[str, str]:
+async def _topic_settings(admin: Any, topic: str, security: KafkaSecurity) -> dict[str, str]:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic)
     (response,) = await admin.describe_configs([resource])
     ((code, message, _, _, entries),) = response.resources
+    if code == _NOT_AUTHORIZED:
+        raise not_allowed(topic, "DescribeConfigs", security)
     if code != 0:
         raise UnavailableError(
             f"topic {topic}: its settings cannot be read: {message or for_code(code).__name__}",
-            next_step="check the topic's name, and that this account may DescribeConfigs",
+            next_step="check the topic's name, and see the broker's log",
         )
     return {entry[0]: entry[1] for entry in entries}
 
@@ -161,7 +164,7 @@ async def preflight(
                 next_step="name a topic of its own for this ledger: pal log create makes it",
             )
         replicas = min(len(item["replicas"]) for item in described["partitions"])
-        found = await _in_time(bootstrap, _topic_settings(admin, topic))
+        found = await _in_time(bootstrap, _topic_settings(admin, topic, security))
     finally:
         await admin.close()
     warning = check_settings(topic, bootstrap, found, replicas)
@@ -261,6 +264,8 @@ async def _create_topic(
         new = NewTopic(topic, partitions, replicas, topic_configs=settings)
         response = await _in_time(bootstrap, admin.create_topics([new]))
         ((_, code, message),) = (item[:3] for item in response.topic_errors)
+        if code == _NOT_AUTHORIZED:
+            raise not_allowed(topic, "Create", security)
         if code not in (0, _TOPIC_EXISTS):
             raise UnavailableError(
                 f"topic {topic} was not created: {message or for_code(code).__name__}",

@@ -160,9 +160,9 @@ async def why_refused(bootstrap: str, security: KafkaSecurity) -> KafkaAccessErr
                 f"--entity-type users --entity-name {security.username} --add-config "
                 f"'{security.mechanism}=[password=…]' sets the password",
             )
-        except UnsupportedSaslMechanismError as error:
+        except UnsupportedSaslMechanismError:
             return KafkaAccessError(
-                f"the broker at {place} ({way}): {error}; nothing was written",
+                f"the broker at {place} has not enabled {security.mechanism}; nothing was written",
                 next_step="set the mechanism to one that the broker has enabled",
             )
         except ConnectionRefusedError:

@@ -54,6 +54,9 @@ TICK_SECONDS: Final = 0.25
 IDLE_SECONDS: Final = 1.0
 """A writer that has appended nothing for so long looks whether somebody else has."""
 
+_NOT_ALLOWED: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
+"""The second is said to an account that may write to no topic at all: it gets no producer id."""
+
 Outcome = Answer | Exception
 
 
@@ -266,6 +269,9 @@ class KafkaWriter:
             partition.renew()
             # Not BATCH_SECONDS: of several brokers it may have asked one that hangs.
             await asyncio.wait_for(producer.start(), START_SECONDS)
+        except _NOT_ALLOWED:
+            self._spawn(_end_producer(producer))
+            self._apply(self.machine.refused_to_open(session, self._may_not_write()))
         except (UnreachableError, KafkaError, OSError, TimeoutError) as error:
             if producer is not None:
                 self._spawn(_end_producer(producer))
@@ -278,6 +284,9 @@ class KafkaWriter:
                 return
             self._producer = producer
             self._apply(self.machine.producer_ready(session))
+
+    def _may_not_write(self) -> LedgerError:
+        return not_allowed(self._partition.topic, "Write", self._partition.security)
 
     async def _read(self, effect: ReadFrom) -> None:
         session, machine = effect.session, self.machine
@@ -313,9 +322,8 @@ class KafkaWriter:
     async def _send(self, effect: SendBatch) -> None:
         try:
             base_offset = await asyncio.wait_for(self._produce(effect.entries), BATCH_SECONDS)
-        except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
-            refusal = not_allowed(self._partition.topic, "Write", self._partition.security)
-            self._apply(self.machine.refused_to_open(effect.session, refusal))
+        except _NOT_ALLOWED:
+            self._apply(self.machine.refused_to_open(effect.session, self._may_not_write()))
         except (KafkaError, OSError, TimeoutError) as error:
             reason = f"a batch was not acknowledged: {error!r}"
             self._apply(self.machine.batch_unknown(effect.session, reason, self._moment()))
