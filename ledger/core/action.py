@@ -199,6 +199,11 @@ def read_action(data: bytes) -> Action | None:
     return decode_canonical_as(data, _decoder)
 
 
+def reread_action(data: bytes) -> Action:
+    """The action in bytes that were read and checked before: from a verified entry, say."""
+    return _decoder.decode(data)
+
+
 def decode_action(data: bytes) -> Action:
     """The action whose canonical bytes are `data`; raises `ActionError` with the field's name."""
     action = read_action(data)

@@ -87,12 +87,20 @@ class LogState:
 
         Raises `NewerFormatError` where this software is too old to go on.
         """
+        read = self.decode(data)
+        return self.place(read) if isinstance(read, Entry) else read
+
+    def decode(self, data: bytes | None) -> Entry | Stray:
+        """What a record is by itself, wherever it lies; raises `NewerFormatError`."""
         if data is None:
             return Stray("a record without a value", "")
         try:
-            entry = decode_entry(data)
+            return decode_entry(data)
         except EntryError as error:
             return Stray(f"not an entry: {error}", leaf_hash(data).hex())
+
+    def place(self, entry: Entry) -> Entry | Stray:
+        """The second half of `admit`: whether an entry extends the head."""
         seal = entry.seal
         if seal.origin != self.origin:
             return Stray(f"an entry of {seal.origin}", entry.leaf, entry)
@@ -104,12 +112,15 @@ class LogState:
             return Stray(reason, entry.leaf, entry)
         return entry
 
-    def judge(self, entry: Entry) -> Judged:
-        """Take an admitted entry into the state: always the head, its stream only if not void."""
+    def judge(self, entry: Entry, root: bytes | None = None) -> Judged:
+        """Take an admitted entry into the state: always the head, its stream only if not void.
+
+        `root` is that of its submission, where `submission_roots` found it.
+        """
         seal = entry.seal
         doubts = self._check_clock(entry)
         faults = self._check_genesis(entry) or self._check_stream(entry)
-        faults = faults or self._check_signatures(entry)
+        faults = faults or self._check_signatures(entry, root)
         void = bool(faults)
         self.head = Head(seal.index + 1, entry.leaf)
         self.recorded_at = max(self.recorded_at, seal.recorded_at)
@@ -202,14 +213,14 @@ class LogState:
             ]
         return []
 
-    def _check_signatures(self, entry: Entry) -> list[Finding]:
+    def _check_signatures(self, entry: Entry, root: bytes | None) -> list[Finding]:
         seal = entry.seal
         own = seal.stream == self.own_stream
         try:
             if seal.index == 0:
                 # The first keys stand in the entry that they sign; trust.toml pins that entry.
                 self.apply_own(seal.type, entry.action.get("data", {}))
-            self.keys.check(entry.action_bytes, seal.sigs)
+            self.keys.check(entry.action_bytes, seal.sigs, root)
             if own and any(self.keys.role_of(s.key) != "ledger" for s in seal.sigs):
                 msg = "an entry of the log's own stream needs a key of role ledger"
                 raise SignatureError(msg)  # noqa: TRY301 - one place turns all of these into a finding

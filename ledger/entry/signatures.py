@@ -7,7 +7,7 @@ root of the actions; each action carries its place and inclusion proof and so ve
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from ledger.core.merkle import leaf_hash, prove_all_inclusions, root_from_inclusion
-from ledger.entry.entry import Signature
+from ledger.entry.entry import Entry, Signature
 
 _PREFIX: Final = b"pal/actions/v1\n"
-_REMEMBERED_MAX: Final = 4_096
-"""Submissions remembered as verified; entries of one submission lie close together."""
+_REMEMBERED_MAX: Final = 8_192
+"""Submissions remembered as verified: more than a reader looks ahead."""
 
 Role = Literal["ledger", "source"]
 
@@ -43,6 +43,48 @@ class EnrolledKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def signed_message(size: int, root: bytes) -> bytes:
     """The bytes that a submission's signature covers."""
     return _PREFIX + f"{size}\n".encode() + b64encode(root) + b"\n"
+
+
+def submission_roots(entries: Sequence[Entry]) -> list[bytes | None]:
+    """The root that each entry's signature covers, where its whole submission lies in `entries`.
+
+    One tree for a submission of n costs 2n hashes, n paths followed to their root n log n. None
+    where an entry has several signatures, lies apart from its submission, or has a path that is not
+    that of the tree: `KeyRing.check` then follows the path itself.
+    """
+    roots: list[bytes | None] = [None] * len(entries)
+    place = 0
+    while place < len(entries):
+        size = entries[place].seal.sigs[0].size
+        together = entries[place : place + size]
+        if len(together) == size and _is_whole(together):
+            root, paths = prove_all_inclusions([leaf_hash(e.action_bytes) for e in together])
+            texts = {item: b64encode(item).decode() for path in paths for item in path}
+            if all(
+                entry.seal.sigs[0].path == tuple([texts[item] for item in path])
+                for entry, path in zip(together, paths, strict=True)
+            ):
+                roots[place : place + size] = [root] * size
+                place += size
+                continue
+        place += 1
+    return roots
+
+
+def _is_whole(entries: Sequence[Entry]) -> bool:
+    """Whether these are the actions 0, 1, 2, … under one signature and no other."""
+    first = entries[0].seal.sigs[0]
+    for at, entry in enumerate(entries):
+        signature = entry.seal.sigs[0]
+        if (
+            len(entry.seal.sigs) != 1
+            or signature.at != at
+            or signature.sig != first.sig
+            or signature.size != first.size
+            or signature.key != first.key
+        ):
+            return False
+    return True
 
 
 class SigningKey:
@@ -111,36 +153,63 @@ class KeyRing:
         known = self._keys.get(key_id)
         return None if known is None or key_id in self._revoked else known[0].role
 
-    def check(self, action: bytes, sigs: Sequence[Signature]) -> None:
+    def unverified(
+        self, entries: Iterable[Entry], roots: Iterable[bytes | None]
+    ) -> list[tuple[Signature, bytes]]:
+        """The submissions with their roots (`submission_roots`) that nobody verified yet, once.
+
+        Only those whose keys are known by now."""
+        found: dict[tuple[str, str, int, bytes], tuple[Signature, bytes]] = {}
+        for entry, root in zip(entries, roots, strict=True):
+            if root is not None:
+                signature = entry.seal.sigs[0]
+                seen = (signature.key, signature.sig, signature.size, root)
+                if signature.key in self._keys and seen not in self._verified:
+                    found[seen] = (signature, root)
+        return list(found.values())
+
+    def is_genuine(self, signature: Signature, root: bytes) -> bool:
+        """Whether a known key signed `root`; changes nothing, and may be asked from any thread."""
+        message = signed_message(signature.size, root)
+        try:
+            self._keys[signature.key][1].verify(b64decode(signature.sig), message)
+        except InvalidSignature:
+            return False
+        return True
+
+    def remember(self, signature: Signature, root: bytes) -> None:
+        """Take a signature for verified that `is_genuine`."""
+        self.verifications += 1
+        if len(self._verified) >= _REMEMBERED_MAX:
+            del self._verified[next(iter(self._verified))]
+        self._verified[signature.key, signature.sig, signature.size, root] = None
+
+    def check(self, action: bytes, sigs: Sequence[Signature], root: bytes | None = None) -> None:
         """Raise `SignatureError` unless every signature on `action` verifies with a valid key.
 
-        A submission is verified once: further actions under the same root cost only hashing.
+        A submission is verified once: further actions under the same root cost only hashing, and
+        not even that where `root` says where the path of the only signature leads.
         """
         if not sigs:
             msg = "no signature"
             raise SignatureError(msg)
-        leaf = leaf_hash(action)
+        leaf = leaf_hash(action) if root is None else b""
         for signature in sigs:
-            known = self._keys.get(signature.key)
-            if known is None:
+            if signature.key not in self._keys:
                 msg = f"key {signature.key!r} is not enrolled in this log"
                 raise SignatureError(msg)
             if signature.key in self._revoked:
                 msg = f"key {signature.key!r} was revoked"
                 raise SignatureError(msg)
-            root = root_from_inclusion(signature.at, signature.size, leaf, signature.path_hashes())
-            remembered = (signature.key, signature.sig, signature.size, root)
-            if remembered in self._verified:
+            led_to = root or root_from_inclusion(
+                signature.at, signature.size, leaf, signature.path_hashes()
+            )
+            if (signature.key, signature.sig, signature.size, led_to) in self._verified:
                 continue
-            try:
-                known[1].verify(b64decode(signature.sig), signed_message(signature.size, root))
-            except InvalidSignature as error:
+            if not self.is_genuine(signature, led_to):
                 msg = f"the signature of key {signature.key!r} does not fit these bytes"
-                raise SignatureError(msg) from error
-            self.verifications += 1
-            if len(self._verified) >= _REMEMBERED_MAX:
-                del self._verified[next(iter(self._verified))]
-            self._verified[remembered] = None
+                raise SignatureError(msg)
+            self.remember(signature, led_to)
 
     def apply(self, type_name: str, data: Mapping[str, Any]) -> None:
         """Fold an entry of the log's own stream; entries of other types change no key."""

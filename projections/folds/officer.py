@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import msgspec
-
 from ledger.core.action import Action
 
 
@@ -14,20 +10,20 @@ def acting_officer(action: Action) -> str:
     return action.actor.id if action.actor.kind == "officer" else ""
 
 
-class Tally(msgspec.Struct, frozen=True):
-    """How many entries each (officer, dossier) and each (officer, type) gained."""
+class Tally:
+    """How many entries each (officer, dossier) and each (officer, type) gained.
 
-    by_dossier: dict[tuple[str, str], int]
-    by_type: dict[tuple[str, str], int]
+    Tallies of parts add up to the tally of the whole, in whatever order.
+    """
 
+    def __init__(self) -> None:
+        self.by_dossier: dict[tuple[str, str], int] = {}
+        self.by_type: dict[tuple[str, str], int] = {}
 
-def tally(entries: Iterable[tuple[str, Action]]) -> Tally:
-    """Count (dossier id, action) pairs. Tallies of parts add up to the tally of the whole."""
-    by_dossier: dict[tuple[str, str], int] = {}
-    by_type: dict[tuple[str, str], int] = {}
-    for dossier, action in entries:
+    def add(self, dossier: str, action: Action) -> None:
+        """Count an entry of a dossier."""
         officer = acting_officer(action)
         if officer:
-            by_dossier[officer, dossier] = by_dossier.get((officer, dossier), 0) + 1
-            by_type[officer, action.type] = by_type.get((officer, action.type), 0) + 1
-    return Tally(by_dossier, by_type)
+            key, typed = (officer, dossier), (officer, action.type)
+            self.by_dossier[key] = self.by_dossier.get(key, 0) + 1
+            self.by_type[typed] = self.by_type.get(typed, 0) + 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -14,12 +12,11 @@ from ledger.app.ports import LogReader
 from ledger.core.chain import Head
 from ledger.core.findings import Finding, FindingError, Verdict
 from projections.queries.digest import digests
-from projections.runtime.runner import project
+from projections.runtime.collection import rare_collection
+from projections.runtime.fold_process import FoldProcess
+from projections.runtime.older_heads import TemporaryHeads
+from projections.runtime.verifying import LogVerifier
 from projections.store.sqlite import ReadStore, remove_store
-
-_COLLECTION_THRESHOLDS: Final = (200_000, 20, 100)
-"""Folding makes no reference cycles, but so many objects that Python would look for some all the
-time: a fifth of the whole work. Other threads' cycles are still collected, only later."""
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -45,41 +42,37 @@ def rebuild(
     """Fold from zero into a new file and put it in the place of `path`.
 
     Raises `FindingError` (`projection.digest_mismatch`, both files kept) where the live store at
-    the same heads says something else, and whatever `project` raises.
+    the same heads says something else, and whatever verifying raises.
     """
     beside = path.with_name(path.name + ".rebuild")
     remove_store(beside)
-    fresh = ReadStore.open(beside)
-    try:
-        fresh.unguarded()
-        with _rare_collection():
-            entries = project(
-                readers,
-                fresh,
-                genesis_leaves=genesis_leaves,
+    verified = 0
+    with rare_collection(), FoldProcess(beside) as folding, TemporaryHeads() as older:
+        for reader in readers:
+            verifier = LogVerifier(
+                reader,
+                None,
+                older,
+                genesis_leaf=genesis_leaves.get(reader.origin),
                 strict_rows=strict_rows,
-                on_progress=on_progress,
                 live=False,
+                share=len(readers),
             )
+            while (batch := verifier.step()) is not None:
+                folding.send(batch)
+                if on_progress is not None:
+                    on_progress(verified + verifier.size)
+                if verifier.error is not None:
+                    raise verifier.error
+            verified += verifier.size
+        folding.finish()
+    with closing(ReadStore.open(beside)) as fresh:
         heads, found = _heads(fresh), digests(fresh)
-    finally:
-        fresh.guarded()
-        fresh.close()
     compared = _compare(path, heads, found)
     remove_store(path)
     beside.replace(path)
     remove_store(beside)
-    return Rebuilt(entries, heads, found, compared)
-
-
-@contextmanager
-def _rare_collection() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(*_COLLECTION_THRESHOLDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    return Rebuilt(verified, heads, found, compared)
 
 
 def _heads(store: ReadStore) -> dict[str, Head]:

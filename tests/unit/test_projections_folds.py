@@ -11,7 +11,7 @@ from projections.folds.custody import Interval
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
 from projections.folds.handovers import Handover, Return
 from projections.folds.names import plain_text
-from projections.folds.officer import tally
+from projections.folds.officer import Tally
 from tests.unit.projections_logs import act, action_id, at, handed_over, imported
 
 
@@ -137,8 +137,10 @@ def test_a_late_record_does_not_make_the_lifetime_run_backwards():
 
 
 def test_tally_counts_officers_only():
-    entries = [("A", imported("A", "b", 0)), ("A", imported("A", "", 1)), ("B", act("signed"))]
-    counted = tally(entries)
+    counted = Tally()
+    counted.add("A", imported("A", "b", 0))
+    counted.add("A", imported("A", "", 1))
+    counted.add("B", act("signed"))
     assert counted.by_dossier == {("b", "A"): 1}
     assert counted.by_type == {("b", "dossier.action_imported.v1"): 1}
 

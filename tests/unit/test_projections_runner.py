@@ -13,7 +13,7 @@ from ledger.core.findings import FindingError
 from projections.queries.digest import digests
 from projections.queries.dossiers import get_dossier
 from projections.queries.timeline import EventFilter, events
-from projections.runtime import runner
+from projections.runtime import verifying
 from projections.runtime.rebuild import rebuild
 from projections.runtime.runner import project
 from projections.store.sqlite import ReadStore
@@ -195,7 +195,7 @@ def test_a_crash_between_batches_loses_and_repeats_nothing(
     log = Log()
     for minute in range(20):
         log.append(imported(f"D{minute % 3}", f"o{minute % 4}", minute))
-    monkeypatch.setattr(runner, "BATCH_RECORDS", 4)
+    monkeypatch.setattr(verifying, "BATCH_RECORDS", 4)
 
     class Broken(Log):
         def read(self, position: int, limit: int) -> Sequence[Record]:
@@ -208,7 +208,7 @@ def test_a_crash_between_batches_loses_and_repeats_nothing(
     assert store.head().size == 12
     catch_up(log, store)
     whole = ReadStore.open(tmp_path / "whole.sqlite")
-    monkeypatch.setattr(runner, "BATCH_RECORDS", 5_000)
+    monkeypatch.setattr(verifying, "BATCH_RECORDS", 5_000)
     catch_up(log, whole)
     assert digests(store) == digests(whole)
     whole.close()
@@ -241,9 +241,9 @@ def test_two_processes_on_one_store_fold_each_entry_once(tmp_path: Path, store: 
 
 
 def test_many_streams_do_not_stay_in_memory(store: ReadStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runner, "STREAMS_REMEMBERED_MAX", 2)
-    monkeypatch.setattr(runner, "BATCH_RECORDS", 3)
-    monkeypatch.setattr("projections.runtime.batch.FOLDS_REMEMBERED_MAX", 2)
+    monkeypatch.setattr(verifying, "STREAMS_REMEMBERED_MAX", 2)
+    monkeypatch.setattr(verifying, "BATCH_RECORDS", 3)
+    monkeypatch.setattr("projections.runtime.folding.FOLDS_REMEMBERED_MAX", 2)
     log = Log()
     for minute in range(30):
         log.append(imported(f"D{minute % 7}", f"o{minute % 4}", minute))
@@ -309,3 +309,39 @@ def test_sealed_fields_stay_sealed_in_the_store(store: ReadStore):
     catch_up(log, store)
     (row,) = list(events(store, EventFilter(stream="dossier:A")))
     assert row.action.data["applicant_name"] == box
+
+
+def test_a_rebuild_in_a_process_of_its_own_gives_the_same(
+    tmp_path: Path, store: ReadStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("projections.runtime.fold_process.FEW_ENTRIES_MAX", 3)
+    monkeypatch.setattr(verifying, "BATCH_RECORDS", 2)
+    monkeypatch.setattr(verifying, "STREAMS_REMEMBERED_MAX", 1)
+    log = Log()
+    log.append(*handed_over("A"), *handed_over("B"))
+    log.append(imported("C", "lan", 1), imported("A", "minh", 200))
+    catch_up(log, store)
+    leaves = {log.origin: log.genesis_leaf}
+    path = tmp_path / "apart.sqlite"
+    made = rebuild([log], path, genesis_leaves=leaves, strict_rows=True)
+    assert (made.entries, made.digests) == (15, digests(store))
+    # What follows is folded on by the store that was rebuilt, as by any other.
+    log.append(imported("C", "minh", 300))
+    opened = ReadStore.open(path)
+    assert (catch_up(log, opened), catch_up(log, store)) == (1, 1)
+    assert digests(opened) == digests(store)
+    opened.close()
+
+
+def test_a_folding_process_that_ends_early_leaves_the_live_store_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("projections.runtime.fold_process.FEW_ENTRIES_MAX", 0)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    log = Log()
+    log.append(*handed_over())
+    path = tmp_path / "read.sqlite"
+    with pytest.raises(UnavailableError) as caught:
+        rebuild([log], path, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=True)
+    assert "exit code 1" in str(caught.value)
+    assert not path.exists()
