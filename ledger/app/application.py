@@ -27,6 +27,7 @@ from ledger.app.intake import check_action_bytes, check_signatures
 from ledger.app.limits import CONFLICT_RETRIES_MAX, STATES_REMEMBERED_MAX
 from ledger.app.ports import EntryLog
 from ledger.app.recorder import EntryRecorder
+from ledger.app.signature_checks import SignatureChecks
 from ledger.app.submission import (
     Answer,
     Place,
@@ -147,6 +148,7 @@ class ProcedureLedger(Application[str]):
         self.ledger_name, _, number = log.origin.rpartition("/")
         self.name = f"ledger/{number}"
         self._states: OrderedDict[str, tuple[int, DossierState]] = OrderedDict()
+        self._signatures = SignatureChecks()
         self._keys = KeyRing()
         self._keys_version = 0
         super().__init__()
@@ -170,6 +172,7 @@ class ProcedureLedger(Application[str]):
     def close(self) -> None:
         """Close the log; safe to call again."""
         super().close()
+        self._signatures.close()
         self.entry_log.close()
 
     # The synchronous door
@@ -187,7 +190,9 @@ class ProcedureLedger(Application[str]):
         Gives the places of the action and of what was derived. Raises `RefusedError`.
         """
         data = encode_action(action)
-        self._check(data, sigs)
+        self._read(data)
+        if sigs:
+            check_signatures(data, sigs, self._key_ring())
         for _ in range(CONFLICT_RETRIES_MAX):
             known = self.entry_log.place_of(action.id)
             if known is not None:
@@ -218,7 +223,10 @@ class ProcedureLedger(Application[str]):
         `UnavailableError`.
         """
         data = action if isinstance(action, bytes) else encode_action(action)
-        checked = self._check(data, sigs)
+        checked = self._read(data)
+        if sigs:
+            await self._signatures.verify_ahead(data, sigs, self._key_ring())
+            check_signatures(data, sigs, self._key_ring())
         for _ in range(CONFLICT_RETRIES_MAX):
             known = self.entry_log.place_of(checked.id)
             if known is not None:
@@ -238,11 +246,8 @@ class ProcedureLedger(Application[str]):
 
     # What both share
 
-    def _check(self, data: bytes, sigs: Sequence[Signature]) -> Action:
-        action = check_action_bytes(data, self.ledger_name, self.now())
-        if sigs:
-            check_signatures(data, sigs, self._key_ring())
-        return action
+    def _read(self, data: bytes) -> Action:
+        return check_action_bytes(data, self.ledger_name, self.now())
 
     def _key_ring(self) -> KeyRing:
         own = f"ledger:{self.entry_log.origin}"

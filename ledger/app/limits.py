@@ -41,6 +41,9 @@ CONFLICT_RETRIES_MAX: Final = 16
 STATES_REMEMBERED_MAX: Final = 20_000
 """Dossier states kept by the intake, so that an action needs no reading of its stream."""
 
+SIGNATURES_TOGETHER_MAX: Final = 16
+"""Signatures that one thread verifies before it wakes the event loop: some two milliseconds."""
+
 LOGS_MAX: Final = 256
 """Logs of one ledger: each costs a writer session, an index and a genesis, and one carries several
 times the nation's peak."""

@@ -113,13 +113,20 @@ class SigningKey:
         ]
 
 
+_Submission = tuple[str, str, int, bytes]
+
+
+def _submission(signature: Signature, root: bytes) -> _Submission:
+    return signature.key, signature.sig, signature.size, root
+
+
 class KeyRing:
     """The keys valid at one place of the log: a fold over genesis, enrolments and revocations."""
 
     def __init__(self) -> None:
         self._keys: dict[str, tuple[EnrolledKey, Ed25519PublicKey]] = {}
         self._revoked: set[str] = set()
-        self._verified: dict[tuple[str, str, int, bytes], None] = {}
+        self._verified: dict[_Submission, None] = {}
         self.verifications = 0
         """How many signatures were verified: one for each submission and key."""
 
@@ -159,13 +166,12 @@ class KeyRing:
         """The submissions with their roots (`submission_roots`) that nobody verified yet, once.
 
         Only those whose keys are known by now."""
-        found: dict[tuple[str, str, int, bytes], tuple[Signature, bytes]] = {}
+        found: dict[_Submission, tuple[Signature, bytes]] = {}
         for entry, root in zip(entries, roots, strict=True):
             if root is not None:
                 signature = entry.seal.sigs[0]
-                seen = (signature.key, signature.sig, signature.size, root)
-                if signature.key in self._keys and seen not in self._verified:
-                    found[seen] = (signature, root)
+                if signature.key in self._keys and not self.remembers(signature, root):
+                    found[_submission(signature, root)] = (signature, root)
         return list(found.values())
 
     def is_genuine(self, signature: Signature, root: bytes) -> bool:
@@ -182,7 +188,11 @@ class KeyRing:
         self.verifications += 1
         if len(self._verified) >= _REMEMBERED_MAX:
             del self._verified[next(iter(self._verified))]
-        self._verified[signature.key, signature.sig, signature.size, root] = None
+        self._verified[_submission(signature, root)] = None
+
+    def remembers(self, signature: Signature, root: bytes) -> bool:
+        """Whether a signature was verified, not long ago."""
+        return _submission(signature, root) in self._verified
 
     def check(self, action: bytes, sigs: Sequence[Signature], root: bytes | None = None) -> None:
         """Raise `SignatureError` unless every signature on `action` verifies with a valid key.
@@ -204,7 +214,7 @@ class KeyRing:
             led_to = root or root_from_inclusion(
                 signature.at, signature.size, leaf, signature.path_hashes()
             )
-            if (signature.key, signature.sig, signature.size, led_to) in self._verified:
+            if self.remembers(signature, led_to):
                 continue
             if not self.is_genuine(signature, led_to):
                 msg = f"the signature of key {signature.key!r} does not fit these bytes"
