@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -28,12 +28,13 @@ from ledger.app.ports import EntryLog, LogReader
 from ledger.app.submission import LedgerError
 from ledger.core.canonical import encode_canonical
 from ledger.core.chain import Head
-from ledger.core.ids import uuid7_text
+from ledger.core.ids import log_of, uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
 from ledger.entry.entry import decode_entry
 
 if TYPE_CHECKING:
+    from consumers.workers.writer import Writer
     from ledger.adapters.kafka_security import KafkaSecurity
     from ledger.app.router import LedgerRouter
     from projections.store.sqlite import ReadStore
@@ -42,6 +43,8 @@ LOG_FILE: Final = "log.sqlite"
 TRUST_FILE: Final = "trust.toml"
 KEYS_FOLDER: Final = "keys"
 KAFKA_SCHEME: Final = "kafka://"
+KAFKA_LOGS: Final = 8
+"""Logs of a new ledger on Kafka, where nothing else is asked for: writers on eight machines."""
 KAFKA_PREFIX: Final = "PAL_KAFKA_"
 """Of the environment variables that say how to get into the cluster (docs/operate/kafka.md)."""
 
@@ -219,6 +222,21 @@ class OpenLedger:
             ]
         )
 
+    async def join_writers(self, on_change: Callable[[frozenset[int]], None]) -> Writer:
+        """Join the writers of this ledger's topic on the running event loop; see `Writer.start`."""
+        from consumers.workers.writer import Writer as Service  # noqa: PLC0415 - Kafka only when it is asked for
+        from ledger.adapters.kafka_log import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
+
+        kafka = self.settings.kafka
+        if kafka is None:
+            raise SettingsError("an embedded ledger has no group of writers: this process is all")
+
+        async def open_log(number: int) -> KafkaLog:
+            trust = self.trust[number]
+            return await KafkaLog.serve_here(*kafka, trust.origin, **self._kafka_options(trust))
+
+        return await Service.start(*kafka, open_log, on_change, security=kafka_security())
+
     def close(self) -> None:
         """Close what was opened."""
         for opened in (*self._logs, *self._readers):
@@ -238,15 +256,17 @@ class OpenLedger:
             return SqliteLog.open(path, trust.origin, genesis_leaf=trust.genesis_leaf, now=self.now)
         from ledger.adapters.kafka_log import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
 
-        return KafkaLog.open(
-            *kafka,
-            trust.origin,
-            genesis_leaf=trust.genesis_leaf,
-            key=self.keys.load_signing_key("ledger"),
-            expect=_highest_seen(self.settings, trust),
-            security=kafka_security(),
-            index_path=self.settings.index_path_of(number),
-        )
+        return KafkaLog.open(*kafka, trust.origin, **self._kafka_options(trust))
+
+    def _kafka_options(self, trust: Trust) -> dict[str, Any]:
+        """What a log in Kafka is opened with, for synchronous use or on an event loop."""
+        return {
+            "genesis_leaf": trust.genesis_leaf,
+            "key": self.keys.load_signing_key("ledger"),
+            "expect": _highest_seen(self.settings, trust),
+            "security": kafka_security(),
+            "index_path": self.settings.index_path_of(log_of(trust.origin)),
+        }
 
     def _open_reader(self, number: int, trust: Trust) -> LogReader:
         kafka = self.settings.kafka
@@ -287,7 +307,7 @@ def create_ledger(
     """Create a ledger's logs with their genesis, keys and pinned trust; refuses where one exists.
 
     `name` is the ledger's name, never reused; without one a random name is made. `logs` is their
-    number, for ever; without it 1. `action_id` is that of the first
+    number, for ever: without it 1 embedded, `KAFKA_LOGS` on Kafka. `action_id` is that of the first
     genesis, where it must be the same each time (the demo). A creation that was interrupted goes
     on where it was, if the same is asked for.
     """
@@ -311,7 +331,7 @@ def _new_geneses(
     settings: Settings, name: str, logs: int | None, action_id: str, moment: datetime
 ) -> list[bytes]:
     if logs is None:
-        logs = 1
+        logs = 1 if settings.kafka is None else KAFKA_LOGS
     if not 1 <= logs <= LOGS_MAX:
         msg = f"a ledger has 1 to {LOGS_MAX} logs, not {logs}"
         raise SettingsError(msg, next_step="pal log create --logs 8")

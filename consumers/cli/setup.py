@@ -14,13 +14,13 @@ from consumers.cli.errors import FAILED, PASSED, REFUSED, NotFoundError, UsageEr
 from consumers.cli.options import Common
 from consumers.cli.output import Basis, basis_of, show_value, write
 from consumers.cli.session import settings_of
-from consumers.cli.terminal import paint, progress, safe_text, say
+from consumers.cli.terminal import Advance, paint, progress, safe_text, say
 from ledger.app.genesis import GenesisError
 from ledger.core.chain import Head
 from ledger.core.findings import Verdict
 
 if TYPE_CHECKING:
-    from consumers.workers.importer import ImportProblem, ImportSummary
+    from consumers.workers.importer import ImportOptions, ImportProblem, ImportSummary
 
 PROBLEMS_SHOWN = 10
 
@@ -28,7 +28,9 @@ PROBLEMS_SHOWN = 10
 def log_create(
     *,
     name: Annotated[str, Parameter(help="The ledger's name, never reused; default random.")] = "",
-    logs: Annotated[int | None, Parameter(help="How many logs, for ever; default 1.")] = None,
+    logs: Annotated[
+        int | None, Parameter(help="How many logs, for ever; default 1, on Kafka 8.")
+    ] = None,
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """Create a ledger's logs: their genesis, their keys, their pinned trust.
@@ -89,7 +91,7 @@ def import_log(
 
     Example: pal import 08_receipt.xes.gz --home pal-home
     """
-    from consumers.workers.importer import ImportOptions, import_file  # noqa: PLC0415 - imports only
+    from consumers.workers.importer import ImportOptions  # noqa: PLC0415 - imports only
 
     for path in (file, mapping):
         if path is not None and not path.is_file():
@@ -103,15 +105,8 @@ def import_log(
     with ledger:
         options = ImportOptions(source, prefix, timezone, mapping)
         with progress(f"importing {file.name}", "events") as advance:
-            summary = import_file(
-                file,
-                ledger.logs,
-                ledger.keys.load_signing_key("source"),
-                ledger.keys,
-                options,
-                now=utc_now,
-                progress=advance,
-            )
+            run = _import_here if settings.kafka is None else _import_shared
+            summary = run(ledger, file, options, advance)
         basis = basis_of({log.origin: log.head() for log in ledger.logs})
     if errors is not None:
         lines = [msgspec.json.encode(problem) + b"\n" for problem in summary.problems]
@@ -124,6 +119,42 @@ def import_log(
         show_value("import", value, basis=basis, form=common.format)
     _tell_problems(summary.problems, errors)
     return REFUSED if summary.problems else PASSED
+
+
+def _import_here(
+    ledger: OpenLedger, file: Path, options: ImportOptions, advance: Advance
+) -> ImportSummary:
+    """This process writes every log."""
+    from consumers.workers.importer import import_file  # noqa: PLC0415 - imports only
+
+    key = ledger.keys.load_signing_key("source")
+    return import_file(file, ledger.logs, key, ledger.keys, options, now=utc_now, progress=advance)
+
+
+def _import_shared(
+    ledger: OpenLedger, file: Path, options: ImportOptions, advance: Advance
+) -> ImportSummary:
+    """This process writes the logs that it owns; other imports of the file may own the others."""
+    from consumers.workers.import_shared import SharedImport  # noqa: PLC0415 - imports on Kafka only
+    from consumers.workers.importer import read_source  # noqa: PLC0415 - imports only
+
+    count = len(ledger.trust)
+
+    def tell(owned: frozenset[int]) -> None:
+        if count > 1:
+            names = ", ".join(map(str, sorted(owned))) or "none"
+            say(f"  logs of this process: {names} of {count}")
+
+    shared = SharedImport(
+        file,
+        read_source(file, options),
+        count,
+        key=ledger.keys.load_signing_key("source"),
+        keys=ledger.keys,
+        now=utc_now,
+        progress=advance,
+    )
+    return shared.run(lambda: ledger.join_writers(tell), lambda: ledger.logs)
 
 
 def _show_summary(summary: ImportSummary, file: Path) -> None:
