@@ -57,7 +57,7 @@ class _Feeding:
         """Go over the file; raises `FileRefusedError` where it has changed."""
         streams: dict[str, _OpenStream] = {}
         for line in jsonl_log.read_actions(path):
-            part = self.run.part_of(line.stream)
+            part = self.run.part_of(line.stream, 1)
             if part is None:
                 self.run.advance(1)
                 continue

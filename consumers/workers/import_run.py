@@ -6,6 +6,7 @@ log by itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -229,6 +230,8 @@ class ImportRun:
         self.parts = {
             number: LogImport(path.name, log, key, now, write=write) for number, log in logs.items()
         }
+        self.skipped: Counter[int] = Counter()
+        """Events of the logs that this pass leaves alone, by log number."""
         self._count = count
         self._progress = progress
         self._is_lost = is_lost
@@ -240,8 +243,9 @@ class ImportRun:
         self._done += events
         self._progress(self._done, self._total)
 
-    def part_of(self, stream: str) -> LogImport | None:
-        """What this pass does in the log of a stream; None where that log is not its own.
+    def part_of(self, stream: str, events: int) -> LogImport | None:
+        """What this pass does in the log of a stream; None where that log is not its own: then
+        the events are counted as skipped.
 
         What has no valid stream is refused, by whoever has log 0.
         """
@@ -249,7 +253,10 @@ class ImportRun:
             number = log_number(stream, self._count)
         except ValueError:
             number = 0
-        return self.parts.get(number)
+        part = self.parts.get(number)
+        if part is None:
+            self.skipped[number] += events
+        return part
 
     def give_up(self, part: LogImport) -> bool:
         """Leave a log to the process that owns it now; False where this one owns it still."""

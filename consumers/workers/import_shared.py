@@ -29,13 +29,14 @@ from ledger.adapters.kafka_group import SESSION_SECONDS
 from ledger.adapters.keys import KeyStore
 from ledger.app.ports import EntryLog
 from ledger.app.submission import UnavailableError
-from ledger.core.chain import Head
 from ledger.entry.signatures import SigningKey
 
 STILL_SECONDS: Final = SESSION_SECONDS + 2.0
 """Logs of others that stood still for so long have lost their process, or it imports something
 else: longer than the group takes to find out that a member crashed."""
-POLL_SECONDS: Final = 0.5
+QUIET_SECONDS: Final = 2.0
+"""Without new entries for so long, a look shows what is missing."""
+POLL_SECONDS: Final = 0.2
 
 Join = Callable[[], Coroutine[Any, Any, Writer]]
 OpenLogs = Callable[[], Sequence[EntryLog]]
@@ -65,6 +66,9 @@ class SharedImport:
         self._now = now
         self._progress = progress
         self._recorded: Counter[int] = Counter()
+        """Entries that this process recorded in logs that it then had to give up."""
+        self._expected: Counter[int] = Counter()
+        """Events that the file has for logs that others write."""
 
     @property
     def missing(self) -> list[int]:
@@ -101,18 +105,25 @@ class SharedImport:
             raise problems[0]
 
     def _watch(self, logs: Sequence[EntryLog]) -> None:
-        """Wait for what others still record; until all is there, or nothing comes any more."""
-        heads: dict[int, Head] = {}
-        looked = False
+        """Wait for what others still record; until all is there, or nothing comes any more.
+
+        Looking goes over the whole file: it is done when the logs have grown by as much as the file
+        has for them, and otherwise only when they stand still.
+        """
+        counts: dict[int, int] = {}
+        looked = reached = False
         since = time.monotonic()
-        while self.missing and time.monotonic() - since < STILL_SECONDS:
-            found = {number: logs[number].head() for number in self.missing}
-            if found != heads:
-                heads, looked, since = found, False, time.monotonic()
-            elif not looked:
+        while self.missing and (still := time.monotonic() - since) < STILL_SECONDS:
+            found = {number: logs[number].notification_count() for number in self.missing}
+            if found != counts:
+                counts, looked, since = found, False, time.monotonic()
+            enough = not reached and all(n >= self._expected[log] for log, n in found.items())
+            if enough or (still >= QUIET_SECONDS and not looked):
                 looked = True
+                reached = reached or enough
                 self._go_over({number: logs[number] for number in self.missing})
-            time.sleep(POLL_SECONDS if self.missing else 0)
+            elif self.missing:
+                time.sleep(POLL_SECONDS)
 
     def _go_over(self, logs: Mapping[int, EntryLog], writer: Writer | None = None) -> None:
         """One pass over the file for these logs: recording as far as `writer` still owns them, or
@@ -135,6 +146,7 @@ class SharedImport:
         )
         begun = dict(run.parts)
         self.source.feed(run)
+        self._expected |= run.skipped
         for number, part in begun.items():
             if number not in run.parts:
                 self._recorded[number] += part.recorded

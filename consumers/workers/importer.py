@@ -189,7 +189,7 @@ def _take_case(
         stream, wrong = dossier_stream(case, rules), None
     except CaseError as error:
         stream, wrong = "", error
-    part = run.part_of(stream)
+    part = run.part_of(stream, len(case.events))
     if part is None:
         return
     try:

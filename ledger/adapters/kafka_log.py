@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -16,7 +17,6 @@ from ledger.adapters.index_sqlite import open_index
 from ledger.adapters.kafka_client import (
     CHUNK_BYTES,
     POINT_BYTES,
-    Chunk,
     LoopThread,
     Partition,
     partition_of,
@@ -80,6 +80,7 @@ class KafkaLog:
         machine = Sequencer(index, key, software=_software(), timeout_seconds=timeout_seconds)
         self._writer = KafkaWriter(partition, index, machine, self._notify)
         self._reader = KafkaReader(self.origin, partition, self._run, lambda: None)
+        self._last_read: Sequence[Record] = ()
         self._close_once = threading.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
 
@@ -434,17 +435,32 @@ class KafkaLog:
         max_bytes = CHUNK_BYTES if dense and len(wanted) > 1 else POINT_BYTES
         at = 0
         while at < len(wanted):
-            chunk: Chunk = await self._partition.fetch(wanted[at][0], max_bytes=max_bytes)
-            for record in chunk.records:
-                while at < len(wanted) and wanted[at][0] < record.position:
+            records = await self._records_from(wanted[at][0], max_bytes)
+            for record in records:
+                if at == len(wanted):
+                    break
+                if wanted[at][0] < record.position:
                     self._missing(wanted[at][0])
-                if at < len(wanted) and wanted[at][0] == record.position:
+                if wanted[at][0] == record.position:
                     index = wanted[at][1]
                     found[index] = entry_bytes(record, self._index.leaf_of(index))
                     at += 1
-            if not chunk.records:
+            if not records:
                 self._missing(wanted[at][0])
         return [found[index] for index in indices]
+
+    async def _records_from(self, offset: int, max_bytes: int) -> Sequence[Record]:
+        """Records from `offset` on, perhaps of the fetch before.
+
+        The broker gives whole batches, and whoever reads dossier by dossier in the order in which
+        they were recorded asks for one batch many times. What has gone stale does no harm: every
+        entry is compared with its leaf.
+        """
+        known = self._last_read
+        if not known or not known[0].position <= offset <= known[-1].position:
+            chunk = await self._partition.fetch(offset, max_bytes=max_bytes)
+            self._last_read = known = chunk.records
+        return known[bisect_left(known, offset, key=lambda record: record.position) :]
 
     def _missing(self, offset: int) -> None:
         entry_bytes(Record(offset, None), "an entry that was read before")
