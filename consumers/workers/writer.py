@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Self
 
+from ledger.adapters.kafka_admin import preflight
 from ledger.adapters.kafka_group import SESSION_SECONDS, WriterGroup
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
@@ -71,9 +72,11 @@ class Writer:
     ) -> Self:
         """Join the writers of `topic` and open what is assigned; raises `UnavailableError`.
 
+        Brokers and topic are looked at first: what no writer could serve is refused at the start.
         `open_log` opens a log by number on this loop (`KafkaLog.serve_here`); `on_change` is called
         on it with the numbers served, whenever they have changed.
         """
+        await preflight(bootstrap, topic, security=security)
         writer = cls(topic, open_log, on_change)
         writer._group = await WriterGroup.join(
             bootstrap, topic, lambda _owned: writer._wake.set(), session_seconds, security

@@ -63,13 +63,12 @@ class Cluster:
 
     def leader(self, topic: str) -> int:
         """The broker that leads partition 0 of the topic; -1 where there is none."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        found = admin.list_topics(topic, timeout=20).topics[topic].partitions
+        found = self._admin().list_topics(topic, timeout=20).topics[topic].partitions
         return found[0].leader if 0 in found else -1
 
     def wait_until_whole(self, topic: str) -> None:
         """Wait until all three replicas of the topic are in sync; raises `TimeoutError`."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = self._admin()
         deadline = time.monotonic() + HEALTHY_SECONDS
         while time.monotonic() < deadline:
             found = admin.list_topics(topic, timeout=20).topics[topic].partitions
@@ -81,5 +80,9 @@ class Cluster:
 
     def delete(self, topic: str) -> None:
         """Remove a topic that has been judged, so that thirty runs need little disk."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = self._admin()
         admin.delete_topics([topic])[topic].result(timeout=30)
+
+    def _admin(self) -> AdminClient:
+        # Its own log tells of every broker that is down: here that is meant.
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})

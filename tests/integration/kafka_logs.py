@@ -77,12 +77,12 @@ class TestLog(NamedTuple):
         return state, places, strays, overwritten
 
 
-def make_genesis(name: str) -> bytes:
+def make_genesis(name: str, number: int = 0, logs: int = 1) -> bytes:
     now = datetime.now(UTC)
     return genesis_entry(
         name,
-        0,
-        1,
+        number,
+        logs,
         [KEY.enrolled()],
         KEY,
         uuid7_text(int(now.timestamp() * 1000), secrets.token_bytes(10)),

@@ -53,6 +53,10 @@ READER_RIGHTS = ("READ", "DESCRIBE")
 LOOKER_RIGHTS = ("READ", "DESCRIBE", "DESCRIBE_CONFIGS")
 
 
+def open_admin(bootstrap: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+
 class Secured(NamedTuple):
     """The addresses of the broker's listeners, and what its clients hold."""
 
@@ -76,7 +80,7 @@ class Secured(NamedTuple):
         topic = f"secured-{secrets.token_hex(4)}"
         genesis = make_genesis(topic)
         create_log(self.address(), topic, genesis)
-        admin = AdminClient({"bootstrap.servers": self.address()})
+        admin = open_admin(self.address())
         rights = {
             "pal-writer": WRITER_RIGHTS,
             "pal-reader": READER_RIGHTS,
@@ -115,7 +119,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     password_file.write_text(f"{PASSWORD}\n", encoding="ascii")
     listeners = [f"--listener={name}={protocol}" for name, protocol in LISTENERS.items()]
     with running_broker(folder / "kafka", *listeners, f"--properties={properties}") as bootstrap:
-        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin = open_admin(bootstrap)
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         users = [
             UserScramCredentialUpsertion(name, info, PASSWORD.encode())

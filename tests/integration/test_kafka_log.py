@@ -297,6 +297,7 @@ def test_keys_that_the_log_does_not_know_write_nothing_that_counts(log: TestLog)
         ("retention.bytes", "1000000000"),
         ("message.timestamp.type", "CreateTime"),
         ("compression.type", "gzip"),
+        ("unclean.leader.election.enable", "true"),
         ("max.message.bytes", "1048588"),
     ],
 )

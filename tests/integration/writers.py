@@ -7,17 +7,13 @@ import secrets
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import NamedTuple
 
 from consumers.workers.writer import Writer
 from ledger.adapters.kafka import KafkaLog, create_log
-from ledger.app.genesis import genesis_entry
 from ledger.app.submission import LedgerError, Recorded
-from ledger.core.ids import log_number, uuid7_text
-from ledger.core.times import format_instant
-from tests.integration.kafka_logs import KEY, TestLog, one
+from ledger.core.ids import log_number
+from tests.integration.kafka_logs import TestLog, make_genesis, one
 
 
 class TestLedger(NamedTuple):
@@ -41,21 +37,7 @@ class TestLedger(NamedTuple):
 
 def new_ledger(bootstrap: str, logs: int) -> TestLedger:
     topic = f"test-{secrets.token_hex(6)}"
-    now = datetime.now(UTC)
-    entries = []
-    for number in range(logs):
-        action_id = uuid7_text(int(now.timestamp() * 1000), secrets.token_bytes(10))
-        genesis = genesis_entry(
-            topic,
-            number,
-            logs,
-            [KEY.enrolled()],
-            KEY,
-            action_id,
-            format_instant(now),
-            sha256(b"{}").hexdigest(),
-        )
-        entries.append(genesis)
+    entries = [make_genesis(topic, number, logs) for number in range(logs)]
     create_log(bootstrap, topic, *entries)
     return TestLedger(bootstrap, topic, tuple(entries))
 
