@@ -8,9 +8,11 @@ A home folder holds one installation: `log.sqlite` and `log-<n>.sqlite` (the emb
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -34,7 +36,10 @@ from ledger.core.times import format_instant
 from ledger.entry.entry import decode_entry
 
 if TYPE_CHECKING:
+    from consumers.workers.sentinel import Sentinel, ServedLogs
+    from consumers.workers.unowned_logs import UnownedLogs
     from consumers.workers.writer import Writer
+    from ledger.adapters.kafka_log import KafkaLog
     from ledger.adapters.kafka_security import KafkaSecurity
     from ledger.app.router import LedgerRouter
     from projections.store.sqlite import ReadStore
@@ -45,6 +50,8 @@ KEYS_FOLDER: Final = "keys"
 KAFKA_SCHEME: Final = "kafka://"
 KAFKA_LOGS: Final = 8
 """Logs of a new ledger on Kafka, where nothing else is asked for: writers on eight machines."""
+WATCH_SECONDS: Final = 10.0
+"""Between two looks of the insider watch: an alarm within seconds, for three small requests."""
 KAFKA_PREFIX: Final = "PAL_KAFKA_"
 """Of the environment variables that say how to get into the cluster (docs/operate/kafka.md)."""
 
@@ -222,20 +229,65 @@ class OpenLedger:
             ]
         )
 
-    async def join_writers(self, on_change: Callable[[frozenset[int]], None]) -> Writer:
-        """Join the writers of this ledger's topic on the running event loop; see `Writer.start`."""
-        from consumers.workers.writer import Writer as Service  # noqa: PLC0415 - Kafka only when it is asked for
-        from ledger.adapters.kafka_log import KafkaLog  # noqa: PLC0415 - Kafka only when it is asked for
+    async def join_writers(
+        self, on_change: Callable[[frozenset[int]], None], watch_seconds: float = WATCH_SECONDS
+    ) -> Writer:
+        """Join the writers of this ledger's topic on the running event loop; see `Writer.start`.
 
+        The insider watch runs beside, over the logs that are served.
+        """
+        from consumers.workers.sentinel import keep_looking  # noqa: PLC0415 - Kafka only when it is asked for
+        from consumers.workers.writer import Writer as Service  # noqa: PLC0415 - the same
+
+        async def watch(writer: Writer) -> None:
+            # A writer that lives shorter than this has nothing to watch.
+            await asyncio.sleep(watch_seconds)
+            async with self.sentinel(writer) as sentinel:
+                await keep_looking(sentinel.check, watch_seconds)
+
+        return await Service.start(
+            *self._kafka, self._serve_log, on_change, security=kafka_security(), companion=watch
+        )
+
+    @asynccontextmanager
+    async def sentinel(self, served: ServedLogs) -> AsyncIterator[Sentinel]:
+        """The insider watch on the running event loop, recording in the logs that are served."""
+        from consumers.workers.sentinel import Sentinel as Service  # noqa: PLC0415 - Kafka only when it is asked for
+        from ledger.adapters.kafka_watch import TopicWatch  # noqa: PLC0415 - the same
+
+        origins = {number: trust.origin for number, trust in enumerate(self.trust)}
+        topic = TopicWatch(*self._kafka, kafka_security())
+        try:
+            yield Service(topic, served, origins, self.keys.load_signing_key("ledger"), self.now)
+        finally:
+            await topic.close()
+
+    @asynccontextmanager
+    async def unowned_logs(self) -> AsyncIterator[UnownedLogs]:
+        """The logs that no writer of the group owns, on the running event loop."""
+        from consumers.workers.unowned_logs import UnownedLogs as Logs  # noqa: PLC0415 - Kafka only when it is asked for
+        from ledger.adapters.kafka_group import writers_of  # noqa: PLC0415 - the same
+
+        kafka, security = self._kafka, kafka_security()
+        served = Logs(len(self.trust), self._serve_log, lambda: writers_of(*kafka, security))
+        try:
+            yield served
+        finally:
+            await served.close()
+
+    def owners(self) -> Mapping[int, str]:
+        """Which process owns which log of a ledger in Kafka; raises `UnavailableError`."""
+        from ledger.adapters.kafka_group import writers_of  # noqa: PLC0415 - Kafka only when it is asked for
+
+        return asyncio.run(writers_of(*self._kafka, kafka_security()))
+
+    @property
+    def _kafka(self) -> tuple[str, str]:
         kafka = self.settings.kafka
         if kafka is None:
-            raise SettingsError("an embedded ledger has no group of writers: this process is all")
-
-        async def open_log(number: int) -> KafkaLog:
-            trust = self.trust[number]
-            return await KafkaLog.serve_here(*kafka, trust.origin, **self._kafka_options(trust))
-
-        return await Service.start(*kafka, open_log, on_change, security=kafka_security())
+            msg = "an embedded ledger has no broker: this process is its only writer"
+            raise SettingsError(msg, next_step="name a topic: --log kafka://HOST:PORT/TOPIC")
+        return kafka
 
     def close(self) -> None:
         """Close what was opened."""
@@ -248,6 +300,12 @@ class OpenLedger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    async def _serve_log(self, number: int) -> KafkaLog:
+        from ledger.adapters.kafka_log import KafkaLog as Log  # noqa: PLC0415 - Kafka only when it is asked for
+
+        trust = self.trust[number]
+        return await Log.serve_here(*self._kafka, trust.origin, **self._kafka_options(trust))
 
     def _open_log(self, number: int, trust: Trust) -> EntryLog:
         kafka = self.settings.kafka

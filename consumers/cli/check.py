@@ -6,14 +6,15 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from consumers.bootstrap import open_ledger
+from consumers.bootstrap import OpenLedger, open_ledger
 from consumers.cli.errors import PASSED
 from consumers.cli.moments import ZONE_NAME, show_instant
 from consumers.cli.options import Common, Lang
 from consumers.cli.output import Basis, basis_of, show_value, write
 from consumers.cli.session import settings_of
-from consumers.cli.terminal import paint, progress, say
+from consumers.cli.terminal import paint, progress, safe_text, say
 from consumers.cli.texts import text
+from ledger.app.submission import UnavailableError
 from ledger.core.findings import FindingError, Verdict
 from ledger.core.ids import log_of
 
@@ -37,7 +38,7 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
         with closing(store):
             several, genesis = len(ledger.trust) > 1, ledger.trust[0].genesis_leaf
             basis = basis_of({cursor.origin: cursor.head for cursor in store.cursors()})
-            value = {
+            value: dict[str, object] = {
                 "log": settings.log or str(settings.home if several else settings.log_path),
                 "origin": ledger.origin,
                 "genesis": [*ledger.genesis_leaves.values()] if several else genesis,
@@ -55,11 +56,23 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
                 "findings": store.rows("SELECT count(*) FROM finding")[0][0],
                 "seen": sum(trust.seen_size for trust in ledger.trust),
             }
+        if settings.kafka is not None:
+            value["writers"] = _owners(ledger)
     if common.format != "table":
         show_value("status", value, basis=basis, form=common.format)
         return PASSED
     _show_status(value, basis, common.language)
     return PASSED
+
+
+def _owners(ledger: OpenLedger) -> list[dict[str, object]]:
+    try:
+        owners = ledger.owners()
+    except UnavailableError as error:
+        # An account that may read the log need not see the group of its writers.
+        say(f"the owners of the logs are not known: {error}")
+        return []
+    return [{"log": number, "owner": owner} for number, owner in sorted(owners.items())]
 
 
 def _show_status(value: dict[str, object], basis: Basis, lang: Lang) -> None:
@@ -77,6 +90,9 @@ def _show_status(value: dict[str, object], basis: Basis, lang: Lang) -> None:
         name = f"{text('col.log', lang)} {log_of(log.origin)}"
         write(f"{name:<22} {log.size:,}:{log.head}")
         write(f"{'  ' + text('status.genesis', lang):<22} {leaf}")
+    writers = value.get("writers")
+    for item in writers if isinstance(writers, list) else []:
+        write(f"{'  ' + text('col.log', lang)} {item['log']:<15} {safe_text(item['owner'])}")
     parked = value["parked"]
     for item in parked if isinstance(parked, list) else []:
         write(f"▲ {item['stream']} index {item['index']}: {item['error']}")

@@ -30,6 +30,7 @@ _COMMANDS: Final = (
     ("import", "setup:import_log", "Import an event log (.xes, .csv, .jsonl, each also .gz)."),
     ("status", "check:status", "Show what this home holds and what needs attention."),
     ("verify", "verify:verify", "Check every entry, link and signature."),
+    ("sentinel", "sentinel:sentinel", "Watch what the broker does to the logs."),
     ("events", "entries:events", "List entries that fit a filter."),
     ("dossiers", "dossiers:dossiers", "List dossiers with their state."),
     ("officers", "officers:officers", "List officers: id, entries, dossiers."),

@@ -184,7 +184,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "status.parked": ("parked streams", "luồng tạm giữ"),
         "status.findings": ("findings", "phát hiện"),
         "status.seen": ("highest head passed", "đầu cao nhất đã kiểm tra"),
+        "status.writers": ("owners of logs", "tiến trình ghi"),
         "status.next": ("next", "tiếp theo"),
+        "sentinel.owned": ("owned by {owner}", "thuộc về {owner}"),
+        "sentinel.here": ("recorded by this sentinel", "do tiến trình canh này ghi"),
+        "sentinel.quiet": (
+            "✓ the broker does what a ledger needs; nothing new was found",
+            "✓ máy chủ hoạt động đúng yêu cầu; không phát hiện gì mới",
+        ),
         "rebuilt": (
             "rebuilt from zero: {entries} entries",
             "đã dựng lại từ đầu: {entries} mục",

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -37,9 +37,6 @@ from ledger.core.findings import Finding, FindingError
 from ledger.entry.entry import decode_entry
 from ledger.entry.signatures import SigningKey
 
-EVERY_SECONDS: Final = 10.0
-"""Between two looks: an alarm within seconds, at the cost of three small requests each."""
-
 _log = logging.getLogger("ledger.sentinel")
 
 
@@ -48,6 +45,20 @@ class ServedLogs(Protocol):
 
     logs: Mapping[int, KafkaLog]
     problems: Mapping[int, Exception]
+
+
+async def keep_looking(look: Callable[[], Awaitable[object]], every_seconds: float) -> None:
+    """Look again and again, until cancelled; a broker that does not answer is said once."""
+    last = ""
+    while True:
+        try:
+            await look()
+            last = ""
+        except LedgerError as error:
+            if str(error) != last:
+                last = str(error)
+                _log.error("the topic cannot be watched: %s", error)
+        await asyncio.sleep(every_seconds)
 
 
 class Sentinel:
@@ -74,19 +85,6 @@ class Sentinel:
         self._opened_on: WeakKeyDictionary[KafkaLog, str] = WeakKeyDictionary()
         self._noted: WeakKeyDictionary[KafkaLog, Noted] = WeakKeyDictionary()
 
-    async def run(self, every_seconds: float = EVERY_SECONDS) -> None:
-        """Look again and again, until cancelled; an unreachable broker is said once, not fatal."""
-        last = ""
-        while True:
-            try:
-                await self.check()
-                last = ""
-            except LedgerError as error:
-                if str(error) != last:
-                    last = str(error)
-                    _log.error("the topic cannot be watched: %s", error)
-            await asyncio.sleep(every_seconds)
-
     async def check(self) -> list[Finding]:
         """One look: what is new, and what is wrong still. New sightings are recorded and said.
 
@@ -98,6 +96,9 @@ class Sentinel:
             standing = standing_findings(log_facts)
             log = self._served.logs.get(number)
             if log is None:
+                for finding in standing:
+                    key = f"{finding.code} {finding.origin} {finding.actual}"
+                    self._say(key, finding, "this process does not serve the log")
                 findings += standing
                 continue
             try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Self
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, Self
 
 from ledger.adapters.kafka_admin import preflight
 from ledger.adapters.kafka_group import SESSION_SECONDS, WriterGroup
@@ -28,6 +28,7 @@ _log = logging.getLogger("ledger.writer")
 
 OpenLog = Callable[[int], Awaitable[KafkaLog]]
 OnChange = Callable[[frozenset[int]], None]
+Companion = Callable[["Writer"], Coroutine[Any, Any, None]]
 
 
 class NotOwnedError(UnavailableError):
@@ -59,6 +60,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
+        self._beside: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
@@ -69,12 +71,14 @@ class Writer:
         on_change: OnChange = _ignore,
         session_seconds: float = SESSION_SECONDS,
         security: KafkaSecurity = PLAINTEXT,
+        companion: Companion | None = None,
     ) -> Self:
         """Join the writers of `topic` and open what is assigned; raises `UnavailableError`.
 
         Brokers and topic are looked at first: what no writer could serve is refused at the start.
         `open_log` opens a log by number on this loop (`KafkaLog.serve_here`); `on_change` is called
-        on it with the numbers served, whenever they have changed.
+        on it with the numbers served, whenever they have changed. `companion` runs beside, over the
+        logs that are served, until the writer stops.
         """
         await preflight(bootstrap, topic, security=security)
         writer = cls(topic, open_log, on_change)
@@ -87,6 +91,8 @@ class Writer:
         except BaseException:
             await writer.stop()
             raise
+        if companion is not None:
+            writer._beside = asyncio.create_task(companion(writer))
         return writer
 
     @property
@@ -121,9 +127,11 @@ class Writer:
 
     async def stop(self) -> None:
         """Answer what is queued, close the logs, then leave: the others take over at once."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait({self._following})
+        tasks = {task for task in (self._beside, self._following) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await self._close(self.owned)
         if self._group is not None:
             await self._group.leave()

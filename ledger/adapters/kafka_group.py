@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocol
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 
 from ledger.adapters.kafka_client import CONNECT_SECONDS, prepare_client_library, unreachable
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity, why_refused
@@ -152,6 +152,18 @@ class WriterGroup:
             await stopping
 
 
+async def _describe(admin: Any, group: str) -> Any:
+    while True:
+        try:
+            (response,) = await admin.describe_consumer_groups([group])
+        except KafkaError as error:
+            # One broker may be down; a new cluster has no coordinator before the first group.
+            _log.info("group %s: %r; tried again", group, error)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return response
+
+
 async def writers_of(
     bootstrap: str, topic: str, security: KafkaSecurity = PLAINTEXT
 ) -> Mapping[int, str]:
@@ -163,15 +175,21 @@ async def writers_of(
     options = security.client_options()
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="pal-status", **options)
     try:
-        await asyncio.wait_for(admin.start(), CONNECT_SECONDS)
-        asked = admin.describe_consumer_groups([group_name(topic)])
-        (response,) = await asyncio.wait_for(asked, CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await admin.start()
+            response = await _describe(admin, group_name(topic))
     except (KafkaError, OSError, TimeoutError) as error:
-        raise unreachable(bootstrap, repr(error)) from error
+        why = await why_refused(bootstrap, security)
+        raise why or unreachable(bootstrap, repr(error)) from error
     finally:
         await admin.close()
     owners: dict[int, str] = {}
-    for _, _, _, _, _, members, *_ in response.groups:
+    for code, group, _, _, _, members, *_ in response.groups:
+        if code != 0:
+            raise UnavailableError(
+                f"group {group} cannot be looked at: {for_code(code).__name__}",
+                next_step=f"let this account Describe group {group}",
+            )
         for _, client, host, _, assignment in members:
             if not assignment:
                 continue  # a rebalance is under way

@@ -6,7 +6,7 @@ import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
@@ -134,21 +134,19 @@ class _Partition(NamedTuple):
 
 
 class TopicWatch:
-    """Looks at one topic, again and again. Bound to the event loop that it is opened on."""
+    """Looks at one topic, again and again. Connects at the first look; bound to its event loop."""
 
-    def __init__(self, bootstrap: str, topic: str, client: AIOKafkaClient) -> None:
+    def __init__(self, bootstrap: str, topic: str, security: KafkaSecurity = PLAINTEXT) -> None:
         self.topic = topic
         self._bootstrap = bootstrap
-        self._client = client
-
-    @classmethod
-    async def open(cls, bootstrap: str, topic: str, security: KafkaSecurity = PLAINTEXT) -> Self:
-        """Connect; raises `UnavailableError`."""
-        return cls(bootstrap, topic, await connect(bootstrap, security, "pal-sentinel"))
+        self._security = security
+        self._client: AIOKafkaClient | None = None
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def look(self, origins: Mapping[int, str]) -> dict[int, LogFacts]:
         """The facts of each log by number, strays and gaps left to whoever reads its records.
@@ -194,8 +192,10 @@ class TopicWatch:
         return facts
 
     async def _send(self, request: Any, node: int | None = None) -> Any:
-        chosen = self._client.get_random_node() if node is None else node
-        return await self._client.send(chosen, request)
+        client = self._client
+        if client is None:
+            client = self._client = await connect(self._bootstrap, self._security, "pal-sentinel")
+        return await client.send(client.get_random_node() if node is None else node, request)
 
     async def _describe(self) -> tuple[str, dict[int, _Partition]]:
         response = await self._send(_MetadataRequest(self.topic))

@@ -114,7 +114,7 @@ def _strays(facts: LogFacts, data: Mapping[str, Any]) -> Finding:
         return Finding(
             code="log.stray",
             verdict=Verdict.PASSED,
-            message=f"{len(records)} records of this log's own writers came too late",
+            message=f"records of this log's own writers came too late: {len(records)}",
             origin=facts.origin,
             offset=records[0]["offset"],
             actual=records[0]["reason"],
@@ -124,8 +124,8 @@ def _strays(facts: LogFacts, data: Mapping[str, Any]) -> Finding:
     return Finding(
         code="log.foreign_record",
         verdict=Verdict.FAILED,
-        message=f"{len(foreign)} records in the partition were not put there by a writer of this "
-        "log; they count for nobody",
+        message="records lie in the partition that no writer of this log put there, and that "
+        f"count for nobody: {len(foreign)}",
         origin=facts.origin,
         offset=first["offset"],
         expected="entries that this log's writers sealed, each once",

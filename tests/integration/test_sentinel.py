@@ -58,7 +58,7 @@ async def served(ledger: TestLedger) -> AsyncIterator[Served]:
 @contextlib.asynccontextmanager
 async def watching(ledger: TestLedger, served: Served) -> AsyncIterator[Sentinel]:
     """A sentinel that starts now."""
-    topic = await TopicWatch.open(ledger.bootstrap, ledger.topic)
+    topic = TopicWatch(ledger.bootstrap, ledger.topic)
     origins = {number: f"{ledger.topic}/{number}" for number in range(LOGS)}
     try:
         yield Sentinel(topic, served, origins, KEY, lambda: datetime.now(UTC))
@@ -141,7 +141,11 @@ async def test_a_changed_setting_is_recorded_when_it_changes_and_when_it_is_put_
         data = {"setting": "retention.ms", "value": value, "wanted": "-1"}
         expected.append(("topic_setting_changed", data))
         assert sightings(served.logs[0]) == expected
-    said = [json.loads(record.message) for record in caplog.records]
+    lines = [json.loads(record.message) for record in caplog.records]
+    assert {line["not_recorded"] for line in lines if line["origin"].endswith("/1")} == {
+        "this process does not serve the log"
+    }
+    said = [line for line in lines if line["origin"] == served.logs[0].origin]
     assert [line["actual"] for line in said if line["code"] == "kafka.setting_changed"] == [
         "604800000",
         "604800000",

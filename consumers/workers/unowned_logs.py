@@ -1,0 +1,53 @@
+"""The logs that no writer of the group owns: a sentinel by itself may record in these alone.
+
+In the others its writer would displace the owner's each time; there the owner records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from consumers.workers.writer import OpenLog
+from ledger.adapters.kafka_log import KafkaLog
+from ledger.app.submission import LedgerError
+from ledger.core.findings import FindingError
+
+
+class UnownedLogs:
+    """Logs opened while nobody owns them, by number; see `ServedLogs`. One event loop."""
+
+    def __init__(
+        self, count: int, open_log: OpenLog, owners: Callable[[], Awaitable[Mapping[int, str]]]
+    ) -> None:
+        self.logs: Mapping[int, KafkaLog] = {}
+        self.problems: Mapping[int, Exception] = {}
+        self.owners: Mapping[int, str] = {}
+        """Which process owns which log."""
+        self._count = count
+        self._open_log = open_log
+        self._ask_owners = owners
+
+    async def refresh(self) -> None:
+        """Close what has an owner by now, open what has none; raises `UnavailableError`."""
+        self.owners = await self._ask_owners()
+        for number in [number for number in self.logs if number in self.owners]:
+            await self._close(number)
+        problems: dict[int, Exception] = {}
+        for number in range(self._count):
+            if number in self.owners or number in self.logs:
+                continue
+            try:
+                self.logs = {**self.logs, number: await self._open_log(number)}
+            except (LedgerError, FindingError) as error:
+                problems[number] = error
+        self.problems = problems
+
+    async def close(self) -> None:
+        """Close every log."""
+        for number in list(self.logs):
+            await self._close(number)
+
+    async def _close(self, number: int) -> None:
+        log = self.logs[number]
+        self.logs = {n: other for n, other in self.logs.items() if n != number}
+        await log.aclose()
