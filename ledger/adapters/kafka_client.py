@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from typing import Any, Final, NamedTuple, TypeVar
@@ -184,9 +183,10 @@ class Partition:
         Raises `UnavailableError` after a deadline without an answer, and `FindingError` where the
         log does not reach to `offset` or begins behind it.
         """
-        deadline = time.monotonic() + FETCH_SECONDS
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + FETCH_SECONDS
         last: object = "no leader"
-        while time.monotonic() < deadline:
+        while loop.time() < deadline:
             where = TopicPartition(self.topic, self.partition)
             node = self._client.cluster.leader_for_partition(where)
             try:
@@ -199,7 +199,7 @@ class Partition:
                     _READ_UNCOMMITTED,
                     [(self.topic, [(self.partition, offset, max_bytes)])],
                 )
-                left = max(deadline - time.monotonic(), 0.1)
+                left = max(deadline - loop.time(), 0.1)
                 response = await asyncio.wait_for(self._client.send(node, request), left)
                 return self._parse(response, offset)
             except OffsetOutOfRangeError as error:

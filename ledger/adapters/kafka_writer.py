@@ -18,7 +18,13 @@ from aiokafka.errors import (
 )
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
-from ledger.adapters.kafka_client import CHUNK_BYTES, Partition, UnreachableError
+from ledger.adapters.kafka_client import (
+    CHUNK_BYTES,
+    POINT_BYTES,
+    Chunk,
+    Partition,
+    UnreachableError,
+)
 from ledger.adapters.kafka_security import not_allowed
 from ledger.app.effects import (
     CloseProducer,
@@ -49,6 +55,7 @@ BATCH_SECONDS: Final = 10.0
 """After this the outcome of a batch is unknown; the callers behind it wait longer."""
 START_SECONDS: Final = 4.0
 PROGRESS_SECONDS: Final = 10.0
+LAG_SECONDS: Final = 0.05
 STOP_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 0.25
 IDLE_SECONDS: Final = 1.0
@@ -155,7 +162,7 @@ class KafkaWriter:
         async with self._reading:
             index = self._index
             position = index.position if index.is_compared else index.overlap()
-            chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
+            chunk = await self._fetch_known(position)
             if self.machine.phase is Phase.SERVING:
                 if self._index.position != position or self.machine.backlog:
                     return
@@ -167,11 +174,37 @@ class KafkaWriter:
             while self.machine.phase is Phase.CLOSED or self.machine.phase is Phase.CONNECTING:
                 self._take_in(chunk.records, chunk.next_offset)
                 if chunk.next_offset >= chunk.end:
-                    self._index.check_end(chunk.end)
+                    # This process's own session may have gone on since that end was told.
+                    self._index.check_end(max(chunk.end, self._index.position))
                     break
                 chunk = await self._partition.fetch(self._index.position, max_bytes=CHUNK_BYTES)
             if grown:
                 self._on_growth()
+
+    async def _fetch_known(self, position: int) -> Chunk:
+        """What lies from `position` on, where the log is known to reach to `index.position`.
+
+        The end that a leader tells may lag behind that for a while after it has taken over: wait
+        for it. Raises `FindingError` where the log has shrunk, `UnavailableError` where it hangs.
+        """
+        known = self._index.position
+        deadline = self._loop.time() + PROGRESS_SECONDS
+        while True:
+            chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
+            if chunk.end >= known:
+                return chunk
+            if self._loop.time() > deadline:
+                raise await self._lagging(known, chunk.end)
+            await asyncio.sleep(LAG_SECONDS)
+
+    async def _lagging(self, known: int, end: int) -> UnavailableError:
+        """The error for an end that stays behind what is known; `FindingError` where it is true."""
+        # A broker refuses to read behind the end of its log, but not behind its watermark.
+        await self._partition.fetch(known, max_bytes=POINT_BYTES)
+        return UnavailableError(
+            f"no progress: {known} records were read before, the broker shows {end} of them",
+            next_step="see whether the brokers of this topic are in sync",
+        )
 
     def _take_in(self, records: Sequence[Any], next_offset: int) -> None:
         try:
@@ -300,20 +333,22 @@ class KafkaWriter:
                 position = chunk.next_offset
                 moment = self._moment()
                 self._apply(machine.records(session, chunk.records, position, moment))
-                late = self._loop.time() > deadline
                 # The end may lag behind what was read or echoed while a leader moves: wait for it.
-                if position >= chunk.end and (chunk.end >= self._index.position or late):
+                known = self._index.position
+                if position >= chunk.end >= known:
                     milliseconds = int(moment.now.timestamp() * 1000)
                     session_id = uuid7_text(milliseconds, token_bytes(10))
                     self._apply(machine.end_reached(session, chunk.end, session_id, moment))
                     self._active_at = self._loop.time()
                     self._on_growth()
                     return
-                if late:
+                if self._loop.time() > deadline:
+                    if chunk.end < known:
+                        raise await self._lagging(known, chunk.end)
                     reason = f"no progress at offset {position} of {chunk.end}: the broker hangs"
                     self._apply(machine.failed(session, reason, moment))
                     return
-                await asyncio.sleep(0 if chunk.records else 0.02)
+                await asyncio.sleep(0 if chunk.records else LAG_SECONDS)
         except LedgerError as error:
             self._apply(machine.failed(session, str(error), self._moment()))
         except FindingError as error:

@@ -182,6 +182,10 @@ class Simulator:
         """
         self._planned.setdefault(api_key, deque()).extend([*[None] * after, fault])
 
+    def forget_faults(self) -> None:
+        """What was planned happens no more."""
+        self._planned.clear()
+
     def release(self) -> int:
         """Let the held requests land, in the order they came; gives how many were held."""
         held, self._held = self._held, []
@@ -192,10 +196,14 @@ class Simulator:
         self._notify()
         return len(held)
 
-    def move_leader(self, topic: str, partition: int = 0) -> None:
-        """The next broker leads the partition; what was not replicated is gone."""
+    def move_leader(self, topic: str, partition: int = 0, *, lag_batches: int = 0) -> None:
+        """The next broker leads the partition; what was not replicated is gone.
+
+        With `lag_batches` its high watermark lags behind by so many, as Kafka's may: what was
+        acknowledged is there, and not readable until `resume_replication`.
+        """
         with self._lock:
-            self.cluster.move_leader(topic, partition)
+            self.cluster.move_leader(topic, partition, lag_batches)
         self._notify()
 
     def hold_replication(self, topic: str, partition: int = 0) -> None:

@@ -123,11 +123,11 @@ class SimulatedCluster:
         at = nodes.index(leader)
         return (nodes[at:] + nodes[:at])[: topic.replicas]
 
-    def move_leader(self, name: str, partition: int) -> None:
+    def move_leader(self, name: str, partition: int, lag_batches: int = 0) -> None:
         """The next replica leads; what was not replicated is gone."""
         topic = self.topics[name]
         leader = topic.leaders[partition]
-        topic.partitions[partition].cut()
+        topic.partitions[partition].cut(lag_batches)
         nodes = list(self.ports)
         topic.leaders[partition] = nodes[(nodes.index(leader) + 1) % len(nodes)]
 

@@ -71,7 +71,8 @@ class SimulatedPartition:
     """The leader's log of one partition.
 
     While `is_replicated` is False the high watermark stays where it is: no reader sees what is
-    appended, and `cut` (a leader that moves) may take it away.
+    appended, and `cut` (a leader that moves) may take it away. `committed` is what no leader loses;
+    a new leader's watermark may lag behind it for a while.
     """
 
     def __init__(self, *, bytes_max: int, append_time: bool) -> None:
@@ -79,6 +80,7 @@ class SimulatedPartition:
         self.append_time = append_time
         self.batches: list[Batch] = []
         self.watermark = 0
+        self.committed = 0
         self.leader_epoch = 0
         self.is_replicated = True
         self._producers: dict[int, deque[_Header]] = {}
@@ -101,7 +103,7 @@ class SimulatedPartition:
         self.batches.append(batch)
         self._remember(batch.header)
         if self.is_replicated:
-            self.watermark = self.end
+            self.replicate()
         return Appended(NO_ERROR, batch.base)
 
     def _parse(self, data: bytes, now_ms: int) -> Batch | None:
@@ -167,11 +169,16 @@ class SimulatedPartition:
     def replicate(self) -> None:
         """Everything appended is replicated now, and from here on."""
         self.is_replicated = True
-        self.watermark = self.end
+        self.watermark = self.committed = self.end
 
-    def cut(self) -> None:
-        """Another leader, which has only what was replicated."""
-        self.batches = [batch for batch in self.batches if batch.end <= self.watermark]
+    def cut(self, lag_batches: int = 0) -> None:
+        """Another leader, which has only what was committed; its watermark may lag behind that."""
+        self.batches = [batch for batch in self.batches if batch.end <= self.committed]
+        if lag_batches:
+            self.is_replicated = False
+            self.watermark = (
+                self.batches[-lag_batches].base if lag_batches <= len(self.batches) else 0
+            )
         self.leader_epoch += 1
         # A broker knows of producers what its log says: what was cut is unknown again.
         self._producers.clear()
