@@ -243,7 +243,12 @@ class OpenLedger:
             # A writer that lives shorter than this has nothing to watch.
             await asyncio.sleep(watch_seconds)
             async with self.sentinel(writer) as sentinel:
-                await keep_looking(sentinel.check, watch_seconds)
+
+                async def look() -> None:
+                    writer.tell_health()
+                    await sentinel.check()
+
+                await keep_looking(look, watch_seconds)
 
         return await Service.start(
             *self._kafka, self._serve_log, on_change, security=kafka_security(), companion=watch

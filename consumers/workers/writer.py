@@ -11,8 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Self
 
+import msgspec
+
 from ledger.adapters.kafka_admin import preflight
-from ledger.adapters.kafka_group import SESSION_SECONDS, WriterGroup
+from ledger.adapters.kafka_group import MEMBER, SESSION_SECONDS, WriterGroup
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.app.ports import WriterHealth
@@ -123,7 +125,17 @@ class Writer:
 
     def health(self) -> Mapping[int, WriterHealth]:
         """How the writer of each served log does, by number."""
-        return {number: log.health() for number, log in self.logs.items()}
+        return {
+            number: msgspec.structs.replace(log.health(), owner=MEMBER)
+            for number, log in self.logs.items()
+        }
+
+    def tell_health(self) -> None:
+        """Write the health of each log as one JSON line, and why others are not served."""
+        for health in self.health().values():
+            _log.info("%s", msgspec.json.encode(health).decode())
+        for number, problem in self.problems.items():
+            _log.warning("log %d of %s is not served: %s", number, self.topic, problem)
 
     async def stop(self) -> None:
         """Answer what is queued, close the logs, then leave: the others take over at once."""

@@ -35,6 +35,9 @@ JOIN_SECONDS: Final = 30.0
 LEAVE_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 1.0
 
+MEMBER: Final = f"pal-writer-{socket.gethostname()}-{os.getpid()}"
+"""This process among the writers, as the broker and `pal status` name it."""
+
 _log = logging.getLogger("ledger.kafka")
 
 OnAssigned = Callable[[frozenset[int]], None]
@@ -86,7 +89,7 @@ class WriterGroup:
         assignor = type("WriterAssignor", (StickyPartitionAssignor,), {})
         consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
-            client_id=f"pal-writer-{socket.gethostname()}-{os.getpid()}",
+            client_id=MEMBER,
             group_id=group_name(topic),
             partition_assignment_strategy=(assignor,),
             enable_auto_commit=False,

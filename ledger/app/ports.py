@@ -23,7 +23,8 @@ class WriterHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     `session` is the id in its opening entry, "" where none serves; `queue` counts submissions
     without an answer (at most limits.QUEUE_SUBMISSIONS_MAX); `last_echo_age_seconds` is -1.0 before
-    the first acknowledged batch.
+    the first acknowledged batch. `owner` is the member of the writers' group that owns the log, ""
+    where the process belongs to none.
     """
 
     origin: str
@@ -33,6 +34,7 @@ class WriterHealth(msgspec.Struct, frozen=True, kw_only=True):
     queue: int
     last_echo_age_seconds: float
     strays: int
+    owner: str = ""
 
 
 class LogReader(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import signal
 import subprocess
@@ -85,7 +86,10 @@ def test_it_records_where_nobody_writes_and_disturbs_no_writer(ledger: OpenLedge
     assert types.count("ledger.strays_found.v1") == 1
 
 
-def test_a_writer_watches_the_logs_that_it_serves(ledger: OpenLedger) -> None:
+def test_a_writer_watches_the_logs_that_it_serves_and_tells_its_health(
+    ledger: OpenLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ledger.writer")
     thread = LoopThread("writer")
     writer = thread.run(ledger.join_writers(lambda _owned: None, watch_seconds=0.1))
     write_straight(ledger, 1)
@@ -99,6 +103,10 @@ def test_a_writer_watches_the_logs_that_it_serves(ledger: OpenLedger) -> None:
         raise AssertionError(types)
     thread.run(writer.stop())
     thread.close()
+    told = [json.loads(r.message) for r in caplog.records if r.message.startswith("{")]
+    health = [line for line in told if line.get("origin") == log.origin and "queue" in line]
+    assert {line["queue"] for line in health} == {0}
+    assert all(line["owner"].startswith("pal-writer-") for line in health)
     # Whoever looks next finds nothing new.
     code, seen = pal(ledger, "sentinel", "--once")
     assert (code, seen["findings"]) == (0, [])

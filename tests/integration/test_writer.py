@@ -120,6 +120,27 @@ def test_a_writer_that_ends_is_followed_and_the_same_id_has_the_same_answer(
             assert answers.get(action_id, tuple(place)) == tuple(place)
 
 
+def test_a_writer_that_slept_through_its_replacement_does_no_harm(ledger: TestLedger) -> None:
+    first = WriterProcess(ledger)
+    first.wait_until_owned(LOGS)
+    second = WriterProcess(ledger)
+    mine = first.wait_until_owned(LOGS // 2)
+    for number in mine:
+        first.wait_for_acks(number, 50)
+    first.process.send_signal(signal.SIGSTOP)
+    assert second.wait_until_owned(LOGS) == EVERY_LOG
+    for number in mine:
+        second.wait_for_acks(number, len(first.acks[number]) + 20)
+    first.process.send_signal(signal.SIGCONT)
+    # It still believes in its logs, writes, and loses; then the group divides them anew.
+    second.wait_until_owned(LOGS // 2)
+    for process in (first, second):
+        process.end(signal.SIGTERM)
+        assert process.process.returncode == 0
+    for number in EVERY_LOG:
+        check_acknowledged(ledger.log(number), first.acks[number] + second.acks[number])
+
+
 async def test_a_rebalance_interrupts_no_log_that_stays(ledger: TestLedger) -> None:
     changes: list[frozenset[int]] = []
     first = await ledger.start(on_change=changes.append)
@@ -137,6 +158,7 @@ async def test_a_rebalance_interrupts_no_log_that_stays(ledger: TestLedger) -> N
         await first.append(gone, one(stream_of(gone, LOGS), gone))
     owners = await writers_of(ledger.bootstrap, ledger.topic)
     assert set(owners) == EVERY_LOG
+    assert all(owners[n].startswith(f"{h.owner} at ") for n, h in first.health().items())
     # The same id at the new owner: the answer of the old one.
     repeated = await second.append(gone, one(stream_of(gone, LOGS), gone))
     assert isinstance(repeated, Recorded)
