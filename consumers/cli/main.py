@@ -36,6 +36,7 @@ _COMMANDS: Final = (
     ("officers", "officers:officers", "List officers: id, entries, dossiers."),
     ("handovers", "officers:handovers", "Count hand-overs by pair, or list returns."),
     ("replay", "entries:replay", "Step through a dossier or a range of entries."),
+    ("project", "project:project", "Bring the projections to the end of every log; --follow."),
     ("rebuild", "check:rebuild", "Fold everything from zero, compare digests, switch."),
     ("find", "entries:find", "Find a dossier, an officer, a hash or an index."),
 )

@@ -147,6 +147,10 @@ class PrefixReader:
         """A prefix never grows: whether something of it lies at `position` or after it."""
         return bool(self.read(position, 1))
 
+    def end(self) -> int:
+        """Where the prefix ends, once it was read to its end; before that where the log does."""
+        return self._reader.end() if self._end is None else self._end + 1
+
     def close(self) -> None:
         """Nothing of its own to give back."""
 

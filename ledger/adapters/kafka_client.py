@@ -26,6 +26,7 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record import memory_records
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -50,6 +51,7 @@ CHUNK_BYTES: Final = 2 * 2**20
 POINT_BYTES: Final = 16 * 2**10
 """Bytes of a fetch that looks for one entry."""
 _READ_UNCOMMITTED: Final = 0
+_LATEST: Final = -1
 _COMPILED: Final = "_crecords"
 
 T = TypeVar("T")
@@ -183,6 +185,41 @@ class Partition:
         Raises `UnavailableError` after a deadline without an answer, and `FindingError` where the
         log does not reach to `offset` or begins behind it.
         """
+        request = FetchRequest(
+            wait_ms,
+            1,
+            max_bytes,
+            _READ_UNCOMMITTED,
+            [(self.topic, [(self.partition, offset, max_bytes)])],
+        )
+        try:
+            return await self._ask(
+                request,
+                lambda response: self._parse(response, offset),
+                f"reading {self.topic} from {offset}",
+            )
+        except OffsetOutOfRangeError as error:
+            raise FindingError(self._out_of_range(offset)) from error
+        except TopicAuthorizationFailedError as error:
+            raise not_allowed(self.topic, "Read", self.security) from error
+
+    async def end(self) -> int:
+        """The offset that the next record will have; raises `UnavailableError` after a deadline."""
+
+        def parse(response: Any) -> int:
+            ((_, ((_, error_code, _, offset, *_),)),) = response.topics
+            if error_code != 0:
+                raise for_code(error_code)
+            return int(offset)
+
+        request = OffsetRequest(-1, 0, [(self.topic, [(self.partition, _LATEST)])])
+        try:
+            return await self._ask(request, parse, f"asking where {self.topic} ends")
+        except TopicAuthorizationFailedError as error:
+            raise not_allowed(self.topic, "Describe", self.security) from error
+
+    async def _ask(self, request: Any, parse: Callable[[Any], T], doing: str) -> T:
+        """The leader's answer, however often it moves; `UnavailableError` after a deadline."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + FETCH_SECONDS
         last: object = "no leader"
@@ -192,25 +229,15 @@ class Partition:
             try:
                 if node is None or node == -1:
                     raise LeaderNotAvailableError
-                request = FetchRequest(
-                    wait_ms,
-                    1,
-                    max_bytes,
-                    _READ_UNCOMMITTED,
-                    [(self.topic, [(self.partition, offset, max_bytes)])],
-                )
                 left = max(deadline - loop.time(), 0.1)
-                response = await asyncio.wait_for(self._client.send(node, request), left)
-                return self._parse(response, offset)
-            except OffsetOutOfRangeError as error:
-                raise FindingError(self._out_of_range(offset)) from error
-            except TopicAuthorizationFailedError as error:
-                raise not_allowed(self.topic, "Read", self.security) from error
+                return parse(await asyncio.wait_for(self._client.send(node, request), left))
+            except (OffsetOutOfRangeError, TopicAuthorizationFailedError):
+                raise
             except (KafkaError, OSError, TimeoutError) as error:
                 last = repr(error)
                 self.renew()
                 await asyncio.sleep(RETRY_SECONDS)
-        raise unreachable(self.bootstrap, f"reading {self.topic} from {offset}: {last}")
+        raise unreachable(self.bootstrap, f"{doing}: {last}")
 
     def _parse(self, response: Any, offset: int) -> Chunk:
         ((_, ((_, error_code, end, *rest),)),) = response.topics

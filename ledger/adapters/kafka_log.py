@@ -330,6 +330,10 @@ class KafkaLog:
         """Up to `limit` records from Kafka offset `position` on, as they lie."""
         return self._reader.read(position, limit)
 
+    def end(self) -> int:
+        """The Kafka offset that the next record will have."""
+        return self._reader.end()
+
     def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
         """Wait until a record lies at offset `position` or after it."""
         return self._reader.wait_beyond(position, timeout_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from ledger.adapters.kafka_client import CHUNK_BYTES, Chunk, LoopThread, Partition, partition_of
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
@@ -14,7 +14,14 @@ from ledger.app.ports import Record
 _WAIT_MS_MAX: Final = 500
 """A broker answers a connection's requests in turn: a long wait would hold up reads beside it."""
 
-Run = Callable[[Coroutine[Any, Any, Chunk]], Chunk]
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Carries a coroutine out on the event loop of the connections."""
+
+    def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        """What the coroutine gives."""
 
 
 class KafkaReader:
@@ -91,6 +98,10 @@ class KafkaReader:
             chunk = self._run(self._partition.fetch(position, max_bytes=1, wait_ms=wait_ms))
             if chunk.end > position or left == 0.0:
                 return chunk.end > position
+
+    def end(self) -> int:
+        """The offset that the next record will have."""
+        return self._run(self._partition.end())
 
     def close(self) -> None:
         """Close the connections; safe to call again."""

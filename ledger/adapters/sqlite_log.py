@@ -224,6 +224,10 @@ class SqliteLog:
 
     # Waiting and closing
 
+    def end(self) -> int:
+        """The index that the next entry will have."""
+        return self.head().size
+
     def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
         """Wait until an entry lies at `position` or after it; False when the time ran out."""
         deadline = monotonic() + timeout_seconds

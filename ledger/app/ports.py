@@ -48,6 +48,9 @@ class LogReader(Protocol):
     def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
         """Wait until a record lies at `position` or after it; False when the time ran out."""
 
+    def end(self) -> int:
+        """The position behind the last record, as the log itself says now."""
+
     def close(self) -> None:
         """Give everything back; may be called again and never blocks for long."""
 

@@ -120,6 +120,12 @@ class LogProjector:
         """The position of the log to read next."""
         return self._verifier.position
 
+    @property
+    def recorded_at(self) -> str:
+        """When the newest entry that was folded was recorded; "" before the first."""
+        cursor = self._verifier.cursor
+        return "" if cursor is None else cursor.recorded_at
+
     def step(self) -> bool:
         """Fold and commit the next batch; False where there is nothing to read."""
         batch = self._verifier.step()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final, Self
 
 import msgspec
@@ -23,6 +24,7 @@ PROJECTION_VERSION: Final = 4
 """Raised whenever a fold or a table changes: a store of another version is made anew."""
 
 BUSY_TIMEOUT_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 0.01
 
 CACHE_KIBIBYTES: Final = 32 * 1024
 """Pages in memory, and rows that an index is made from at a time."""
@@ -127,16 +129,8 @@ class ReadStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             connection = _connect(path)
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != PROJECTION_VERSION:
-                tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-                if tables:
-                    connection.close()
-                    remove_store(path)
-                    connection = _connect(path)
-                connection.executescript(
-                    f"BEGIN; {SCHEMA} PRAGMA user_version = {PROJECTION_VERSION}; COMMIT;"
-                )
+            if _version(connection) != PROJECTION_VERSION:
+                _make_tables(connection)
         except sqlite3.Error as error:
             raise UnavailableError(
                 f"{path.name}: {error}", next_step="delete the file: it is rebuilt from the log"
@@ -226,7 +220,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
     # A row of the timeline takes most of a kilobyte: in small pages a quarter of the file is gaps.
     connection.execute("PRAGMA page_size=8192")
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_wal(connection)
     # The store can always be made again from the log: it need not survive a power cut.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIBIBYTES}")
@@ -234,6 +228,42 @@ def _connect(path: Path) -> sqlite3.Connection:
         "dossier_stream", 1, lambda dossier: stream_id("dossier", dossier), deterministic=True
     )
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and the writer work side by side; said of a file once, so two may say it at once,
+    and then SQLite refuses one of them without waiting."""
+    deadline = monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables anew, unless another process that opened the same file just did."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) != PROJECTION_VERSION:
+            old = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            for (name,) in old.fetchall():
+                connection.execute(f'DROP TABLE "{name}"')
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {PROJECTION_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def remove_store(path: Path) -> None:

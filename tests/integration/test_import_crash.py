@@ -7,29 +7,19 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.integration.commands import command, pal
+from tests.integration.conftest import REPOSITORY
+
 DATA = Path(os.environ.get("PAL_TEST_DATA", REPOSITORY / "../shared/data")) / "logs"
 LOG = DATA / "08_receipt.xes.gz"
 EVENTS = 8_577
 
 pytestmark = pytest.mark.skipif(not LOG.exists(), reason="the logs are not there: PAL_TEST_DATA")
-
-
-def command(*arguments: object) -> list[str]:
-    code = "from consumers.cli.main import main; main()"
-    return [sys.executable, "-c", code, *map(str, arguments)]
-
-
-def pal(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
 
 
 def kill_while_importing(after_seconds: float, *where: str) -> None:

@@ -154,6 +154,9 @@ class Log:
     def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
         return position < len(self.records)
 
+    def end(self) -> int:
+        return len(self.records)
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -290,6 +292,21 @@ def test_a_store_of_another_projection_version_is_made_anew(tmp_path: Path):
     new = ReadStore.open(path)
     assert new.cursor() is None
     new.close()
+
+
+def test_several_may_open_a_store_that_is_not_there_yet(tmp_path: Path):
+    path = tmp_path / "read.sqlite"
+    begin = threading.Barrier(4)
+
+    def open_one(_: int) -> bool:
+        begin.wait()
+        store = ReadStore.open(path)
+        made = store.cursor() is None
+        store.close()
+        return made
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(open_one, range(4)))
 
 
 def test_a_file_that_is_no_store_says_what_to_do(tmp_path: Path):
