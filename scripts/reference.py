@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write docs/reference/events.md from the registry of event types, its structs and sentences.
+"""Write docs/reference/events.md and duties.md from the types, predicates and words in the code.
 
-.venv/bin/python scripts/reference.py            writes the page
-.venv/bin/python scripts/reference.py --check    exit code 1 where the page is not up to date
+.venv/bin/python scripts/reference.py            writes the pages
+.venv/bin/python scripts/reference.py --check    exit code 1 where one is not up to date
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ledger.core.action import decode_action
 from ledger.domain import fields
+from ledger.domain.duties import DUTIES
+from ledger.domain.duty_words import DUTY_WORDS, REASON_WORDS
 from ledger.domain.events import CATALOGUE, PERSONAL_FIELDS
 from ledger.domain.phrases import SENTENCES
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "reference" / "events.md"
+FOLDER = ROOT / "docs" / "reference"
 EXAMPLES = ROOT / "tests" / "vectors" / "event_examples.jsonl"
 
 INTRODUCTION = f"""# Event types
@@ -64,6 +66,37 @@ def scalar_text(kind: inspect.Type) -> str:
             msg = f"no words for {kind}"
             raise TypeError(msg)
     return text
+
+
+DUTIES_INTRODUCTION = """# Duties
+
+Made by `scripts/reference.py` from the code; a test holds it up to date. `pal dossier show` answers
+each duty of a dossier from its entries, from the registry as it was known, and from the rule set:
+**kept**, **broken**, **not applicable** (yet), or **cannot be known**. Each answer names the
+entries behind it (`--format json` lists all of them). It is what the entries show, not a person's
+fault, and it is made for a moment: the same entries, registry, rules and moment give the same
+answers.
+
+Nothing is broken because something cannot be known. A foreign log leaves things out: what it does
+not show is never held against anybody. Time in which systems did not work (E66) is taken out. A
+year outside the calendar, an unknown rule set, an officer whom nobody registered, a procedure
+without published fees: cannot be known.
+
+A duty with several occasions (two supplements, four hand-overs) has the worst of its answers.
+"""
+
+
+def duties() -> str:
+    """The page of the duties: words in both languages, and what the predicate says of itself."""
+    lines = [DUTIES_INTRODUCTION, "| | Duty | Nghĩa vụ | What is checked |", "|---|---|---|---|"]
+    for duty, check in DUTIES.items():
+        english, vietnamese = DUTY_WORDS[duty]
+        told = " ".join((getdoc(check) or "").split()).partition(": ")[2]
+        told = told[:1].upper() + told[1:]
+        lines.append(f"| {duty} | {english} | {vietnamese} | {told} |")
+    lines += ["", "## Reasons", "", "| Code | English | Vietnamese |", "|---|---|---|"]
+    lines += [f"| `{code}` | {en} | {vi} |" for code, (en, vi) in sorted(REASON_WORDS.items())]
+    return "\n".join(lines) + "\n"
 
 
 def type_text(kind: inspect.Type) -> str:
@@ -125,26 +158,31 @@ def examples() -> dict[str, str]:
 
 
 def reference() -> str:
-    """The whole page."""
+    """The page of the event types."""
     shown = examples()
     sections = [described(number, name, struct, shown[name]) for number, name, struct in CATALOGUE]
     return "\n".join([INTRODUCTION, *sections])
 
 
 def main() -> int:
-    """Write or check the page; gives the exit code."""
+    """Write or check the pages; gives the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    page = reference()
-    if parser.parse_args().check:
-        same = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page
-        print(f"{PAGE.name}: {'up to date' if same else 'run scripts/reference.py'}")
-        return 0 if same else 1
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page, encoding="utf-8")
-    print(f"{PAGE.name}: {len(CATALOGUE)} types")
+    check = parser.parse_args().check
+    old = []
+    for name, page in (("events.md", reference()), ("duties.md", duties())):
+        path = FOLDER / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != page:
+            old.append(name)
+        if not check:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            path.write_text(page, encoding="utf-8")
+    if check and old:
+        print(f"run scripts/reference.py: {', '.join(old)}")
+        return 1
+    print("up to date" if check else f"written, changed: {', '.join(old) or 'nothing'}")
     return 0
 
 

@@ -1,7 +1,8 @@
-"""What `dossier show` says beside the entries: dimensions, clocks, findings, corrections."""
+"""What `dossier show` says beside the entries: clocks, duties, findings, corrections."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from ledger.core.findings import Finding
     from ledger.domain.clocks import Clocks, StatutoryDays
     from ledger.domain.corrections import Correction
+    from ledger.domain.duty import DutyResult
+    from ledger.domain.registry import Registry
     from projections.queries.dossiers import DossierView
 
 
 class DossierChecks:
     """Computed once for one dossier as at a moment, shown as a table or as values."""
 
-    def __init__(self, found: DossierView, at: str) -> None:
+    def __init__(self, found: DossierView, at: str, registry: Registry) -> None:
         from ledger.adapters.rule_files import (  # noqa: PLC0415 - only where a dossier is shown
             DEFAULT_RULES,
         )
@@ -34,6 +37,7 @@ class DossierChecks:
             corrections,
         )
         from ledger.domain.due_check import due_findings  # noqa: PLC0415 - the same
+        from ledger.domain.duties import check_duties  # noqa: PLC0415 - the same
         from ledger.domain.guards import guard_findings  # noqa: PLC0415 - the same
 
         self.state = found.state
@@ -42,9 +46,10 @@ class DossierChecks:
         self.statutory: StatutoryDays | None = (
             statutory_days(found.state, at, calendar) if calendar else None
         )
-        self.corrections: tuple[Correction, ...] = corrections(
-            (row.version, row.action) for row in found.entries
-        )
+        entries = [(row.version, row.action) for row in found.entries]
+        self.versions = {action.id: version for version, action in entries}
+        self.corrections: tuple[Correction, ...] = corrections(entries)
+        self.duties: tuple[DutyResult, ...] = check_duties(entries, registry, DEFAULT_RULES, at)
         actions = [row.action for row in found.entries]
         # As of what had occurred by then, entries between may be left out: what was derived from
         # them cannot be derived again.
@@ -73,6 +78,13 @@ class DossierChecks:
             },
             "statutory_days": msgspec.to_builtins(self.statutory) if self.statutory else {},
             "findings": msgspec.to_builtins(self.findings),
+            "duties": [
+                {
+                    **msgspec.to_builtins(item),
+                    "versions": [self.versions[e] for e in item.entries if e in self.versions],
+                }
+                for item in self.duties
+            ],
             "corrections": msgspec.to_builtins(self.corrections),
         }
 
@@ -94,6 +106,22 @@ class DossierChecks:
                     office=_duration(clocks.office),
                 )
             )
+
+    def show_duties(self, lang: Lang) -> None:
+        """How many duties are kept, broken, or cannot be known; the broken ones by name."""
+        from ledger.domain.duty_words import DUTY_WORDS, REASON_WORDS  # noqa: PLC0415 - shown only
+
+        word = 0 if lang == "en" else 1
+        counts = Counter[str](item.result for item in self.duties)
+        names = ("kept", "broken", "indeterminate")
+        write(told("dossier.duties", lang, **{name: counts[name] for name in names}))
+        for item in self.duties:
+            if item.result != "broken":
+                continue
+            why = "; ".join(REASON_WORDS[reason][word] for reason in item.reasons)
+            versions = sorted(self.versions[e] for e in item.entries if e in self.versions)
+            places = ", ".join(f"#{version}" for version in versions)
+            write(f"  {item.duty:<4} {DUTY_WORDS[item.duty][word]}: {why}  {places}")
 
     def show_findings(self) -> None:
         """Each finding in its one shape."""

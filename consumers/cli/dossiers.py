@@ -125,6 +125,7 @@ def show(
     Example: pal dossier show H26.31.0007 --as-of 2026-03-03T17:00+07:00
     """
     from projections.queries.dossiers import get_dossier, is_late  # noqa: PLC0415 - readers only
+    from projections.queries.registry import registry_as_of  # noqa: PLC0415 - the same
 
     with view(reading) as shown:
         found = get_dossier(shown.live, dossier, shown.moment.as_of)
@@ -132,7 +133,8 @@ def show(
             raise no_dossier(dossier)
         revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
         is_now_late = is_late(found.state, shown.moment.at)
-        checks = DossierChecks(found, shown.moment.at)
+        registry = registry_as_of(shown.live, shown.moment.as_of)
+        checks = DossierChecks(found, shown.moment.at, registry)
         if reading.format != "table":
             value = {
                 "dossier": dossier,
@@ -151,6 +153,7 @@ def show(
         shown.banner()
         _show_state(found, revealer, reading.language, is_late=is_now_late)
         checks.show_clocks(reading.language)
+        checks.show_duties(reading.language)
         checks.show_findings()
         _show_lanes(found, reading.language)
         _show_entries(found.entries, shown, checks)

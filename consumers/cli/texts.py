@@ -130,6 +130,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "working days used {used} of {allotted}: {over} over",
             "đã dùng {used} trên {allotted} ngày làm việc: quá {over}",
         ),
+        "dossier.duties": (
+            "duties: {kept} kept · {broken} broken · {indeterminate} cannot be known",
+            "nghĩa vụ: {kept} đã thực hiện · {broken} vi phạm · {indeterminate} không xác định",
+        ),
         "dossier.correction": (
             "entry #{target}, {field}: {before} → {after}; approved by {approver}",
             "mục #{target}, {field}: {before} → {after}; người duyệt {approver}",

@@ -45,7 +45,9 @@ def _custody_accepted(state: DossierState, action: Action, data: Mapping[str, An
         "holder_inferred": False,
         "step": action.step or (offer.step if offer else ""),
         "due_step_at": offer.due_step_at if offer else "",
-        "phase": state.phase or ("queue" if to_person else "await_assign"),
+        # What is issued waits for no work: it goes to the clerk, the desk, the archive.
+        "phase": state.phase
+        or ("" if state.issued_at else "queue" if to_person else "await_assign"),
     }
     return changes | (in_status("processing") if state.status == "accepted" else {})
 

@@ -164,3 +164,14 @@ def due_after_restart(working_days: int, resumed: date, calendar: Calendar) -> D
     """
     start = resumed if calendar.is_working_day(resumed) else next_working_day(resumed, calendar)
     return due_after(start, working_days, calendar)
+
+
+def latest_day_before(day: date, working_days: int, calendar: Calendar) -> date:
+    """The last working day that lies n working days before `day` (D10); raises
+    `CalendarYearError`."""
+    found = day
+    for _ in range(working_days):
+        found -= timedelta(days=1)
+        while not calendar.is_working_day(found):
+            found -= timedelta(days=1)
+    return found

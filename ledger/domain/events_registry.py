@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ledger.domain.fields import Code, Count, Date, EventData, Hash, Instant, Sealed, Text
+from ledger.domain.fields import Amount, Code, Count, Date, EventData, Hash, Instant, Sealed, Text
 
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
@@ -85,6 +85,13 @@ class UnitSucceeded(EventData, frozen=True, kw_only=True):
     valid_from_on: Date | Unset = UNSET
 
 
+class Fee(EventData, frozen=True):
+    """What a procedure costs: one amount of a kind, in đồng."""
+
+    kind: Literal["fee", "charge"]
+    amount: Amount
+
+
 class ProcedureVersionPublished(EventData, frozen=True, kw_only=True):
     """E62: a version of a procedure; `duration_days` are working days."""
 
@@ -93,6 +100,7 @@ class ProcedureVersionPublished(EventData, frozen=True, kw_only=True):
     agency: str = ""
     duration_days: Count = 0
     components: tuple[Code, ...] = ()
+    fees: tuple[Fee, ...] = ()
     valid_from_on: Date | Unset = UNSET
 
 

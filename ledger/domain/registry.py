@@ -63,12 +63,20 @@ class UnitThen(msgspec.Struct, frozen=True):
     entry: str
 
 
+class FeeThen(NamedTuple):
+    """One published amount of a kind, in đồng (L16)."""
+
+    kind: str
+    amount: int
+
+
 class ProcedureThen(msgspec.Struct, frozen=True):
     """The version of a procedure in force on a day; `duration_days` are working days."""
 
     version: int
     duration_days: int
     components: tuple[str, ...]
+    fees: tuple[FeeThen, ...]
     entry: str
 
 
@@ -267,6 +275,7 @@ def _procedure(fact: Fact) -> ProcedureThen:
         data["version"],
         data.get("duration_days", 0),
         tuple(data.get("components", ())),
+        tuple(FeeThen(fee["kind"], fee["amount"]) for fee in data.get("fees", ())),
         fact.entry,
     )
 

@@ -1,4 +1,4 @@
-"""docs/reference/events.md is what scripts/reference.py makes of the code as it is."""
+"""docs/reference/events.md and duties.md are what scripts/reference.py makes of the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ledger.domain.events import EVENT_TYPES
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_reference_is_up_to_date() -> None:
+def test_the_references_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "reference.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
