@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import subprocess
 import sys
@@ -22,9 +23,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from consumers.workers.writer import Writer
 from ledger.adapters.kafka import KafkaLog, KafkaReader, create_log
+from ledger.adapters.kafka_group import group_name
 from ledger.adapters.kafka_security import KafkaAccessError, KafkaSecurity
-from ledger.app.submission import Recorded
+from ledger.app.submission import Recorded, UnavailableError
 from ledger.core.merkle import leaf_hash
 from tests.integration.certificates import Authority
 from tests.integration.conftest import running_broker
@@ -99,7 +102,16 @@ class Secured(NamedTuple):
             for account, operations in rights.items()
             for operation in operations
         ]
-        for future in admin.create_acls(bindings).values():
+        group = AclBinding(
+            ResourceType.GROUP,
+            group_name(topic),
+            ResourcePatternType.LITERAL,
+            "User:pal-writer",
+            "*",
+            AclOperation.READ,
+            AclPermissionType.ALLOW,
+        )
+        for future in admin.create_acls([*bindings, group]).values():
             future.result(10)
         return TestLog(self.address(), topic, f"{topic}/0", genesis)
 
@@ -252,6 +264,29 @@ def test_the_recipe_lets_writers_write_and_readers_read_and_nobody_else(secured:
     with pytest.raises(KafkaAccessError, match="no right to Create"):
         create_log(address, f"{log.topic}-new", log.genesis, security=nobody)
     assert len(log.records()) == 1
+
+
+async def test_a_writer_service_needs_the_right_to_its_group(secured: Secured) -> None:
+    log = await asyncio.to_thread(secured.new_log)
+    address, leaf = secured.address("SCRAM"), leaf_hash(log.genesis).hex()
+
+    async def start(account: str) -> Writer:
+        security = secured.scram(account)
+
+        async def open_log(number: int) -> KafkaLog:
+            origin = f"{log.topic}/{number}"
+            return await KafkaLog.serve_here(
+                address, log.topic, origin, leaf, KEY, security=security
+            )
+
+        return await Writer.start(address, log.topic, open_log, security=security)
+
+    writer = await start("pal-writer")
+    assert isinstance(await writer.append(0, one("dossier:a", 1)), Recorded)
+    await writer.stop()
+    with pytest.raises(UnavailableError, match="GroupAuthorization") as caught:
+        await start("pal-looker")
+    assert f"Read group {group_name(log.topic)}" in caught.value.next_step
 
 
 def test_the_command_line_takes_it_from_the_environment(secured: Secured, tmp_path: Path) -> None:
