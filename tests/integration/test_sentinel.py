@@ -78,7 +78,7 @@ async def look(ledger: TestLedger, served: Served) -> set[str]:
 
 async def look_until_seen(ledger: TestLedger, served: Served, code: str) -> set[str]:
     """A writer that appended just now looks again only after a second: so may its sentinel."""
-    for _ in range(100):
+    for _ in range(300):
         if code in (seen := await look(ledger, served)):
             return seen
         await asyncio.sleep(0.1)
@@ -301,3 +301,34 @@ async def test_a_broken_log_is_recorded_by_its_sister(ledger: TestLedger, served
         f"{ledger.topic}/1",
         "log.overwritten",
     )
+
+
+async def test_an_altered_entry_is_recorded_by_the_sister_of_its_log(
+    ledger: TestLedger, served: Served
+) -> None:
+    victim = await ledger.serve_log(1)
+    for number in range(1, 8):
+        await victim.append(one(stream_of(1, LOGS), number))
+    await victim.aclose()
+    kept = [await asyncio.to_thread(records_of, ledger, number) for number in range(LOGS)]
+    assert kept[1][4] is not None
+    kept[1][4] = kept[1][4].replace(b"note 3", b"note 4")
+    await served.logs[0].aclose()
+    await administer(ledger, lambda admin: admin.delete_topics([ledger.topic]))
+    await asyncio.to_thread(make_again, ledger)
+    async with AIOKafkaProducer(bootstrap_servers=ledger.bootstrap) as producer:
+        for number, records in enumerate(kept):
+            for value in records[1:]:
+                await producer.send_and_wait(ledger.topic, value, partition=number)
+    with pytest.raises(FindingError) as caught:
+        await ledger.serve_log(1)
+    now = Served({0: await ledger.serve_log(0)}, {1: caught.value})
+    assert await look(ledger, now) == {"log.overwritten"}
+    ((name, data),) = sightings(now.logs[0])
+    # The altered entry itself still follows the one before it: it is void, the next is a stray.
+    assert (name, data["origin"], data["index"]) == ("log_broken", f"{ledger.topic}/1", 5)
+    await now.logs[0].aclose()
+
+
+def records_of(ledger: TestLedger, number: int) -> list[bytes | None]:
+    return [record.data for record in ledger.log(number).records()]
