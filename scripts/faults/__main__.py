@@ -108,7 +108,7 @@ async def run_one(
     leaf = await new_log(cluster.bootstrap, topic)
     await asyncio.to_thread(cluster.wait_until_whole, topic)
     log = open_log(arguments.folder / "writers", topic)
-    fault, owners = KINDS[kind]
+    fault, owners, patience_seconds = KINDS[kind]
     writers: list[WriterProcess] = []
 
     def spawn() -> WriterProcess:
@@ -117,7 +117,8 @@ async def run_one(
         writers.append(WriterProcess([*options, cluster.bootstrap, topic, leaf], socket, log))
         return writers[-1]
 
-    callers = Callers(arguments.callers, arguments.pace_ms / 1000, number, topic)
+    pace_seconds = arguments.pace_ms / 1000
+    callers = Callers(arguments.callers, pace_seconds, patience_seconds, number, topic)
     callers.writers += [spawn() for _ in range(max(owners, 1))]
     began = time.monotonic()
     try:

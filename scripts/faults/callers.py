@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import sys
 import time
 from collections import Counter, deque
@@ -73,7 +74,9 @@ class WriterProcess:
         try:
             while line := await reader.readline():
                 answer = decoder.decode(line)
-                self._waiting.pop(answer.number).set_result(answer)
+                future = self._waiting.pop(answer.number)
+                if not future.done():
+                    future.set_result(answer)
         except OSError:
             pass
         finally:
@@ -84,25 +87,28 @@ class WriterProcess:
                 if not future.done():
                     future.set_exception(LostError())
 
-    async def submit(self, action: SignedAction) -> Answer:
-        """One submission; raises `NotSentError` or `LostError`."""
+    async def submit(self, action: SignedAction, patience_seconds: float) -> Answer:
+        """One submission; raises `NotSentError`, or `LostError` where no answer comes in time."""
         if self._writer is None or self._writer.is_closing():
             raise NotSentError
         self._number += 1
         future = self._waiting[self._number] = asyncio.get_running_loop().create_future()
         self._writer.write(msgspec.json.encode(Request(self._number, action)) + b"\n")
-        return await future
+        try:
+            return await asyncio.wait_for(future, patience_seconds)
+        except TimeoutError as error:
+            raise LostError from error
 
-    def kill(self) -> None:
-        """kill -9: nothing of the process is told."""
+    def send_signal(self, number: signal.Signals) -> None:
+        """kill -9 and the like: the process has no time to tell anybody anything."""
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            self._process.send_signal(number)
 
     async def stop(self) -> None:
         """End the process for good."""
         self._keeping.cancel()
         await asyncio.wait({self._keeping})
-        self.kill()
+        self.send_signal(signal.SIGKILL)
         if self._process is not None:
             await self._process.wait()
 
@@ -131,12 +137,15 @@ class Book:
 class Callers:
     """A steady load: each caller sends, waits for its answer, pauses, and sends the next."""
 
-    def __init__(self, count: int, pace_seconds: float, seed: int, run: str) -> None:
+    def __init__(
+        self, count: int, pace_seconds: float, patience_seconds: float, seed: int, run: str
+    ) -> None:
         self.book = Book()
         self.writers: list[WriterProcess] = []
         self.is_over = False
         self._chance = random.Random(seed)  # noqa: S311 - a repeatable load, no secret
         self._pace = pace_seconds
+        self._patience = patience_seconds
         self._run = run
         now = time.monotonic()
         self._route = [0] * count
@@ -230,8 +239,9 @@ class Callers:
         if not self.writers:
             raise NotSentError
         try:
-            answer = await self.writers[self._route[caller] % len(self.writers)].submit(action)
-        except NotSentError:
+            writer = self.writers[self._route[caller] % len(self.writers)]
+            answer = await writer.submit(action, self._patience)
+        except (NotSentError, LostError):
             self._route[caller] += 1
             raise
         except asyncio.CancelledError:

@@ -65,15 +65,26 @@ async def pause_leader(scene: Scene) -> None:
 async def kill_writer(scene: Scene) -> None:
     """kill -9 of the writer's process, three times; each time it is started again at once."""
     for _ in range(3):
-        scene.callers.writers[0].kill()
+        scene.callers.writers[0].send_signal(signal.SIGKILL)
         await asyncio.sleep(4.0)
 
 
 async def kill_owner(scene: Scene) -> None:
     """kill -9 of the process that owns the log; another one waits to take it over."""
-    owner = scene.callers.serving_writer()
-    owner.kill()
+    scene.callers.serving_writer().send_signal(signal.SIGKILL)
     await asyncio.sleep(DOWN_SECONDS)
+
+
+async def pause_owner(scene: Scene) -> None:
+    """SIGSTOP of the owner: another takes the log over, then the first wakes up as a zombie."""
+    owner = scene.callers.serving_writer()
+    owner.send_signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(DOWN_SECONDS)
+    finally:
+        owner.send_signal(signal.SIGCONT)
+    scene.callers.divide()
+    await asyncio.sleep(FIGHT_SECONDS)
 
 
 async def start_two_writers(scene: Scene) -> None:
@@ -114,10 +125,13 @@ async def fill_disk(scene: Scene) -> None:
 
 
 class Kind(NamedTuple):
-    """A fault, and how many processes share the log through the group (0: one, without it)."""
+    """A fault; how many processes share the log through the group (0: one, without it); how long a
+    caller waits before it tries the next process. A writer itself answers within 30 s.
+    """
 
     fault: Callable[[Scene], Awaitable[None]]
     owners: int = 0
+    patience_seconds: float = 40.0
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -125,6 +139,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "leader-paused": Kind(pause_leader),
     "writer-killed": Kind(kill_writer),
     "writer-taken-over": Kind(kill_owner, owners=2),
+    "writer-paused": Kind(pause_owner, owners=2, patience_seconds=3.0),
     "two-writers": Kind(start_two_writers),
     "cluster-restarted": Kind(restart_cluster),
     "disk-full": Kind(fill_disk),
