@@ -1,4 +1,4 @@
-"""What the ledger derives for the clock of a dossier: due dates, pauses, resumptions (E34, E35).
+"""What the ledger derives for a dossier: due dates, pauses, resumptions, silences (E23, E34, E35).
 
 The ledger counts only where it knows how: a due date that a foreign log gave is never moved, and
 beyond the years of the calendar none is set and none is guessed. A re-route between systems (E46)
@@ -12,6 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ledger.core.action import Action
+from ledger.domain.deadlines import local_date
 from ledger.domain.dossier_state import Consultation, DossierState
 from ledger.domain.due_dates import DerivedEvent, first_due, moved_due
 from ledger.domain.evolution import evolve
@@ -24,7 +25,16 @@ _PAUSING: Final = {
 
 
 def derive(state: DossierState, action: Action, rules: Rules) -> tuple[DerivedEvent, ...]:
-    """What follows for the clock from a native `action` on a dossier in `state`."""
+    """What follows from a native `action` on a dossier in `state`: for its clock, and for those who
+    were asked and had stayed silent when it happened."""
+    lapsed: tuple[DerivedEvent, ...] = ()
+    if state.open_consultations:
+        after = evolve(state, action, state.version + 1)
+        lapsed = silences(after, local_date(action.occurred_at.at).isoformat(), rules)
+    return (*_clock(state, action, rules), *lapsed)
+
+
+def _clock(state: DossierState, action: Action, rules: Rules) -> tuple[DerivedEvent, ...]:
     if action.type == "dossier.accepted.v1":
         due = first_due(action, rules)
         return (due,) if due else ()
@@ -89,8 +99,11 @@ def _resume(
 def silences(state: DossierState, on: str, rules: Rules) -> tuple[DerivedEvent, ...]:
     """E23 for each open consultation whose day to reply lies before the local day `on` (D9).
 
-    The effect is the question's own, else the rule set's; where neither says, nothing lapses.
+    The effect is the question's own, else the rule set's. Nothing lapses where silence blocks or
+    neither says what it means, nor once the dossier has ended.
     """
+    if state.is_ended:
+        return ()
     ruleset = rules.rulesets.get(state.ruleset)
     default = ruleset.silence_effect.value if ruleset else ""
 
@@ -103,5 +116,5 @@ def silences(state: DossierState, on: str, rules: Rules) -> tuple[DerivedEvent, 
             {"agency": asked.agency, "silence_effect": effect(asked)},
         )
         for asked in state.open_consultations
-        if asked.reply_by_on and asked.reply_by_on < on and effect(asked)
+        if asked.reply_by_on and asked.reply_by_on < on and effect(asked) not in {"", "blocks"}
     )

@@ -14,8 +14,9 @@ from ledger.domain.due_dates import RULE_SET, WORKING_DAYS
 from ledger.domain.evolution import LEDGER_ACTOR, is_derived
 from ledger.domain.rules import Rules
 
-_CLOCK: Final = frozenset(
+_DERIVED: Final = frozenset(
     {
+        "dossier.consultation_lapsed.v1",
         "dossier.deadline_set.v1",
         "dossier.deadline_paused.v1",
         "dossier.deadline_resumed.v1",
@@ -24,11 +25,11 @@ _CLOCK: Final = frozenset(
 
 
 def recomputed(actions: Sequence[Action], rules: Rules, ruleset: str = "") -> DossierState:
-    """The dossier folded from the actions of its sources alone; what the ledger derived for its
-    clock is derived again by `rules`. With `ruleset` as if it had been pinned to that one."""
+    """The dossier folded from the actions of its sources alone; what the ledger derived is
+    derived again by `rules`. With `ruleset` as if it had been pinned to that one."""
     state = EMPTY_DOSSIER
     for action in actions:
-        if is_derived(action) and action.type in _CLOCK:
+        if is_derived(action) and action.type in _DERIVED:
             continue
         if ruleset and action.type == "dossier.accepted.v1":
             action = replace(action, data={**action.data, "ruleset": ruleset})  # noqa: PLW2901 - what if

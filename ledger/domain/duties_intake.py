@@ -24,18 +24,21 @@ def slip_issued(case: DutyCase) -> Iterator[Check]:
 
 
 def decided_in_time(case: DutyCase) -> Iterator[Check]:
-    """L2 (D5): accepted, refused or asked for more within the days to check.
+    """L2 (D5): accepted or refused within the days to check, or guided within those to guide.
 
-    After an answered intake supplement the days to check again count from the answer.
+    The guidance is a supplement asked for at intake. After its answer the days to check again count
+    from there.
     """
     if case.ruleset is None:
         for step in case.of("submitted"):
             yield unknown("no_rule", step.id)
         return
-    days = case.ruleset.check_days.value
+    days, guide = case.ruleset.check_days.value, case.ruleset.guide_days.value
     for step in case.of("submitted"):
-        by = case.end_of_day_after(step.at, days)
-        yield case.in_time(step, by, _decision(case, step), "decided_late")
+        decision = _decision(case, step)
+        guided = decision is not None and decision.name == "supplement_requested"
+        by = case.end_of_day_after(step.at, guide if guided else days)
+        yield case.in_time(step, by, decision, "decided_late")
     again = case.ruleset.recheck_days.value
     for step in case.of("supplement_received"):
         if not step.before.accepted_at and not step.after.open_supplements:

@@ -56,8 +56,6 @@ class Ruleset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """D6, L4: how often a stage may ask; 0 = no cap."""
     supplement_clock: Rule[ClockMode]
     """D7: how the due date moves after a supplement that names no mode of its own."""
-    lapse_effect: Rule[Literal["refused", "withdrawn", "stopped"]]
-    """E10: what becomes of a dossier whose applicant stays silent."""
     payment_clock: Rule[Literal["pause", "runs"]]
     """D8: the clock between notice and payment."""
     silence_effect: Rule[SilenceEffect]

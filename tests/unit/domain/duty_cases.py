@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ledger.adapters.rule_files import DEFAULT_RULES
-from ledger.core.action import Action, Actor, ProcedureRef
+from ledger.core.action import Action, Actor, OccurredAt, ProcedureRef
 from ledger.domain.dossier import EMPTY_DOSSIER, Possible, decide, evolve
 from ledger.domain.duties import check_duties
 from ledger.domain.duty import DutyResult
@@ -146,6 +146,8 @@ def on_behalf(action: Action, capacity: str, principal: str, who: str = "an") ->
 
 
 INTAKE_ASK = by("supplement_requested", 10, 2, "lan", stage="intake", items=[ITEM])
+LAST_GUIDANCE = OccurredAt(moment(5), "second")
+TOO_LATE = OccurredAt(moment(6), "second")
 INTAKE_GOT = got(11, 3)
 LOOK = {"doc_type": "identity"}
 
@@ -157,6 +159,8 @@ CASES: list[tuple[str, list[Action], tuple[str, ...]]] = [
     ("L2", [SENT, by("accepted", 2, 3, "lan", 16)], ("kept", "in_time")),
     ("L2", [SENT, by("accepted", 2, 4, "lan")], ("broken", "decided_late")),
     ("L2", [SENT], ("broken", "decided_late")),
+    ("L2", [SENT, replace(INTAKE_ASK, occurred_at=LAST_GUIDANCE)], ("kept", "in_time")),
+    ("L2", [SENT, replace(INTAKE_ASK, occurred_at=TOO_LATE)], ("broken", "decided_late")),
     (
         "L2",
         [SENT, by("intake_checked", 2, 3, "lan", result="out_of_scope")],

@@ -107,12 +107,14 @@ def test_a_required_consultation_is_closed_before_the_decision() -> None:
     start = [*BEGUN, GIVEN, HELD]
     assert said("L11", [*start, asked, answer, signed]) == ("kept", "consultation_closed")
     assert said("L11", [*start, asked, lapsed, signed]) == ("kept", "consultation_closed")
-    assert said("L11", [*start, asked, signed]) == ("broken", "decided_without_answer")
+    assert said("L11", [*start, asked, signed]) == ("kept", "consultation_closed")  # by silence
+    early = by("signed", 12, 5, "hoa")
+    assert said("L11", [*start, asked, early]) == ("broken", "decided_without_answer")
     still = ("broken", "stood_still_after_silence")
     assert said("L11", [*start, asked]) == still
     assert said("L11", [*start, asked], at=moment(5)) == ("not_applicable", "not_due")
     worked = by("appraisal_recorded", 12, 6, "minh")
-    assert said("L11", [*start, asked, worked]) == ("kept", "in_time")
+    assert said("L11", [*start, asked, worked]) == ("kept", "consultation_closed")
     blocking = replace(asked, data={**tax, "silence_effect": "blocks"})
     assert said("L11", [*start, blocking]) == ("not_applicable", "silence_blocks")
     open_end = by("consultation_requested", 10, 3, "minh", agency="tax", mandatory=True)

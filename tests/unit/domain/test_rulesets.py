@@ -183,31 +183,44 @@ def test_a_re_route_moves_nothing() -> None:
 
 def test_silence_has_the_question_s_effect_or_the_rule_set_s() -> None:
     """D9: after the day to reply, and not on it."""
+    by = {"reply_by_on": "2026-03-06"}
+    questions = [
+        {"agency": "tax", **by},
+        {"agency": "fire", **by, "silence_effect": "blocks"},
+        {"agency": "port", **by, "silence_effect": "proceed_with_note"},
+        {"agency": "road"},
+    ]
     asked = [
-        act(
-            2,
-            "consultation_requested",
-            "2026-03-03",
-            {"agency": "tax", "reply_by_on": "2026-03-06"},
-        ),
-        act(
-            3,
-            "consultation_requested",
-            "2026-03-03",
-            {"agency": "fire", "reply_by_on": "2026-03-06", "silence_effect": "blocks"},
-        ),
-        act(4, "consultation_requested", "2026-03-03", {"agency": "road"}),
+        act(number, "consultation_requested", "2026-03-03", data)
+        for number, data in enumerate(questions, 2)
     ]
     state = recorded(asked, accepted(ruleset="VN-2025"))
     assert silences(state, "2026-03-06", DEFAULT_RULES) == ()
     assert [item.data for item in silences(state, "2026-03-07", DEFAULT_RULES)] == [
         {"agency": "tax", "silence_effect": "deemed_agreed"},
-        {"agency": "fire", "silence_effect": "blocks"},
+        {"agency": "port", "silence_effect": "proceed_with_note"},
     ]
     unpinned = recorded(asked, accepted())
     assert [item.data["agency"] for item in silences(unpinned, "2026-03-07", DEFAULT_RULES)] == [
-        "fire"
+        "port"
     ]
+
+
+def test_a_silence_takes_effect_with_the_next_action_and_a_late_answer_is_an_answer() -> None:
+    """E23 is derived: nobody has to record that nothing came."""
+    data = {"agency": "tax", "reply_by_on": "2026-03-06"}
+    asked = act(2, "consultation_requested", "2026-03-03", data)
+    state = recorded([asked], accepted(ruleset="VN-2025"))
+    early = record(state, act(3, "note_added", "2026-03-06", {"text_hash": "0" * 64}))
+    assert len(early.open_consultations) == 1
+    note = act(3, "note_added", "2026-03-07", {"text_hash": "0" * 64})
+    decision = decide(state, note, DEFAULT_RULES)
+    assert isinstance(decision, Possible)
+    assert [item.type for item in decision.derived] == ["dossier.consultation_lapsed.v1"]
+    assert record(state, note).open_consultations == ()
+    answer = act(3, "consultation_answered", "2026-03-09", {"agency": "tax", "answer": "agree"})
+    assert decide(state, answer, DEFAULT_RULES) == Possible()
+    assert decide(state, act(3, "withdrawn", "2026-03-09"), DEFAULT_RULES) == Possible()
 
 
 def test_the_statutory_clock_stands_still_in_a_pause_and_begins_again_after_a_restart() -> None:
