@@ -26,6 +26,7 @@ from ledger.adapters.keys import KeyStore
 from ledger.adapters.trust import load_trust, pin
 from ledger.app.genesis import genesis_entry
 from ledger.app.recorder import EntryRecorder
+from ledger.app.submission import LedgerError
 from ledger.core.canonical import encode_canonical
 from ledger.core.ids import uuid7_text
 from ledger.core.times import format_instant
@@ -121,7 +122,10 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
                 security=self._security,
             )
             pin(trust_path, [genesis])
-        (trust,) = load_trust(trust_path)
+        trust, *others = load_trust(trust_path)
+        if others:
+            msg = f"{trust_path} pins {len(others) + 1} logs: an application has one of its own"
+            raise LedgerError(msg, next_step="set another KAFKA_TOPIC, or another LEDGER_HOME")
         return KafkaLog.open(
             self._bootstrap,
             self._topic,

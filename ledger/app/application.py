@@ -26,7 +26,7 @@ from eventsourcing.persistence import (
 from ledger.app.intake import check_action_bytes, check_signatures
 from ledger.app.limits import CONFLICT_RETRIES_MAX, STATES_REMEMBERED_MAX
 from ledger.app.ports import EntryLog
-from ledger.app.recorder import EntryRecorder
+from ledger.app.recorder import EntryRecorder, RefusedEventsError
 from ledger.app.signature_checks import SignatureChecks
 from ledger.app.submission import (
     Answer,
@@ -205,7 +205,9 @@ class ProcedureLedger(Application[str]):
             ]
             try:
                 self.save(*events, sigs=[s.sigs for s in decided.submission.actions])
-            except IntegrityError:
+            except IntegrityError as error:
+                if isinstance(error, RefusedEventsError):
+                    self._raise_unless_conflict(error.answer)
                 self._states.pop(action.stream, None)
                 continue
             places = [self.entry_log.place_of(a.id) for a in decided.actions]

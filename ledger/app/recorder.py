@@ -58,6 +58,14 @@ def _foreign_id(stream: str, version: int, topic: str, state: bytes) -> str:
     return uuid7_text(0, digest)
 
 
+class RefusedEventsError(IntegrityError):
+    """The log recorded nothing of these events; `answer` says why."""
+
+    def __init__(self, answer: Refused) -> None:
+        super().__init__(f"{answer.code}: {answer.message}")
+        self.answer = answer
+
+
 class EntryRecorder(ApplicationRecorder):
     """An `ApplicationRecorder` whose events are entries of an `EntryLog`.
 
@@ -92,7 +100,8 @@ class EntryRecorder(ApplicationRecorder):
         """Record the events as one submission; the notification ids of each, in order.
 
         `sigs` (one tuple of signatures per event) is for actions that arrived signed; without it
-        the recorder's key signs. Raises `IntegrityError` where a version is taken,
+        the recorder's key signs. Raises `IntegrityError` where a version is taken (and its
+        `RefusedEventsError` where the log refused for any reason, events of two logs among them),
         `OperationalError` where the outcome is unknown or the log cannot be written.
         """
         if not stored_events:
@@ -113,7 +122,7 @@ class EntryRecorder(ApplicationRecorder):
             raise OperationalError(str(error)) from error
         if isinstance(answer, Refused):
             self._forget(signed)
-            raise IntegrityError(f"{answer.code}: {answer.message}")
+            raise RefusedEventsError(answer)
         if answer.new != len(signed):
             # The library's contract: a version that is stored is never inserted again. The answer
             # that repeats belongs to the intake (KAFKA.md section 3.9).

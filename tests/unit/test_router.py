@@ -10,8 +10,11 @@ import pytest
 
 from consumers.bootstrap import OpenLedger, Settings, create_ledger
 from consumers.demo.office import demo_actions
+from ledger.adapters.index_sqlite import open_index
 from ledger.adapters.sqlite_verify import verify_file
+from ledger.app.application import ActionEvent
 from ledger.app.group import seal_group
+from ledger.app.recorder import RefusedEventsError
 from ledger.app.submission import Place, Refused, RefusedError, SignedAction, Submission
 from ledger.core.action import Action, encode_action
 from ledger.core.chain import Head, StreamHead
@@ -89,6 +92,32 @@ def test_a_submission_over_two_logs_is_refused_whole(opened: OpenLedger) -> None
     assert isinstance(answer, Refused)
     assert (answer.code, answer.action_id) == ("stream.other_log", one_of_log(1).id)
     assert opened.logs[0].head().size == 1
+
+
+def test_a_save_over_two_logs_is_refused_whole(opened: OpenLedger) -> None:
+    first = opened.application().applications[0]
+    events = [
+        ActionEvent(action.stream, 1, action, encode_action(action))
+        for action in (one_of_log(0), one_of_log(2))
+    ]
+    with pytest.raises(RefusedEventsError, match=r"stream\.other_log"):
+        first.save(*events)
+    with pytest.raises(RefusedError) as caught:
+        first.record(one_of_log(2))
+    assert caught.value.code == "stream.other_log"
+    assert first.recorder.max_notification_id() is None
+
+
+def test_a_local_index_that_is_opened_again_still_knows_its_log(
+    opened: OpenLedger, tmp_path: Path
+) -> None:
+    (genesis,) = opened.readers[1].read(0, 1)
+    for _ in range(2):
+        index = open_index(tmp_path / "index-audit-1.sqlite", "audit/1")
+        index.take_in([genesis], 1)
+        held = [index.holds(one_of_log(number).stream) for number in range(LOGS)]
+        assert held == [False, True, False]
+        index.close()
 
 
 def test_what_stands_in_the_wrong_log_is_void_and_verification_fails(opened: OpenLedger) -> None:
