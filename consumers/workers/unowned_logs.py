@@ -5,9 +5,10 @@ In the others its writer would displace the owner's each time; there the owner r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from consumers.workers.writer import OpenLog
+from consumers.workers.writer import BROKEN_RETRY_SECONDS, OpenLog
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.app.submission import LedgerError
 from ledger.core.findings import FindingError
@@ -23,6 +24,7 @@ class UnownedLogs:
         self.problems: Mapping[int, Exception] = {}
         self.owners: Mapping[int, str] = {}
         """Which process owns which log."""
+        self._retry_at = 0.0
         self._count = count
         self._open_log = open_log
         self._ask_owners = owners
@@ -33,13 +35,20 @@ class UnownedLogs:
         for number in [number for number in self.logs if number in self.owners]:
             await self._close(number)
         problems: dict[int, Exception] = {}
+        now = asyncio.get_running_loop().time()
         for number in range(self._count):
             if number in self.owners or number in self.logs:
+                continue
+            known = self.problems.get(number)
+            if isinstance(known, FindingError) and now < self._retry_at:
+                problems[number] = known
                 continue
             try:
                 self.logs = {**self.logs, number: await self._open_log(number)}
             except (LedgerError, FindingError) as error:
                 problems[number] = error
+        if now >= self._retry_at:
+            self._retry_at = now + BROKEN_RETRY_SECONDS
         self.problems = problems
 
     async def close(self) -> None:

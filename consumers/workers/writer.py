@@ -23,6 +23,8 @@ from ledger.core.findings import FindingError
 
 RETRY_SECONDS: Final = 2.0
 """A log that could not be opened is tried again after this; the others are served meanwhile."""
+BROKEN_RETRY_SECONDS: Final = 60.0
+"""The same for a log that is overwritten: it must be read from the start to learn that again."""
 DRAIN_SECONDS: Final = 1.0
 """Submissions that were queued when a log is handed over are answered first, for so long."""
 
@@ -56,6 +58,7 @@ class Writer:
         """Log number → log, as served now; replaced as a whole, never changed in place."""
         self.problems: Mapping[int, Exception] = {}
         """Why an owned log is not served, by number."""
+        self._retry_at: dict[int, float] = {}
         self._open_log = open_log
         self._on_change = on_change
         self._group: WriterGroup | None = None
@@ -178,18 +181,19 @@ class Writer:
             wanted = frozenset() if group is None else group.owned
             before = self.owned
             self.problems = {n: e for n, e in self.problems.items() if n in wanted}
-            await asyncio.gather(
-                self._close(before - wanted), *(self._open(n) for n in sorted(wanted - before))
-            )
+            self._retry_at = {n: at for n, at in self._retry_at.items() if n in wanted}
+            now = asyncio.get_running_loop().time()
+            due = [n for n in sorted(wanted - before) if self._retry_at.get(n, now) <= now]
+            await asyncio.gather(self._close(before - wanted), *map(self._open, due))
             if self.owned != before:
                 _log.info("logs of %s served here: %s", self.topic, sorted(self.owned))
                 self._on_change(self.owned)
             self._progress.set()
 
     async def _wait(self) -> None:
-        timeout = RETRY_SECONDS if self.problems else None
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            async with asyncio.timeout_at(min(self._retry_at.values(), default=None)):
+                await self._wake.wait()
         except TimeoutError:
             return
 
@@ -199,8 +203,12 @@ class Writer:
         except (LedgerError, FindingError) as error:
             if str(error) != str(self.problems.get(number)):
                 _log.error("log %d of %s is not served: %s", number, self.topic, error)
+            is_broken = isinstance(error, FindingError)
+            pause = BROKEN_RETRY_SECONDS if is_broken else RETRY_SECONDS
+            self._retry_at[number] = asyncio.get_running_loop().time() + pause
             self.problems = {**self.problems, number: error}
             return
+        self._retry_at.pop(number, None)
         self.problems = {n: e for n, e in self.problems.items() if n != number}
         self.logs = {**self.logs, number: log}
 

@@ -16,7 +16,8 @@ import pytest
 from consumers.workers.writer import NotOwnedError, Writer
 from ledger.adapters import kafka_writer
 from ledger.adapters.kafka_group import SESSION_SECONDS, writers_of
-from ledger.app.submission import QueueFullError, Recorded
+from ledger.adapters.kafka_log import KafkaLog
+from ledger.app.submission import QueueFullError, Recorded, UnavailableError
 from tests.integration.kafka_logs import TestLog, check_acknowledged, new_log, one
 from tests.integration.writers import TestLedger, new_ledger, stream_of
 
@@ -183,6 +184,22 @@ async def test_a_log_that_cannot_be_opened_holds_up_no_other(ledger: TestLedger)
     with pytest.raises(NotOwnedError, match="cannot be opened"):
         writer.log(last)
     assert isinstance(await writer.append(0, one(stream_of(0, LOGS), 1)), Recorded)
+    await writer.stop()
+
+
+async def test_a_log_that_could_not_be_opened_is_opened_later(ledger: TestLedger) -> None:
+    refusals = [UnavailableError("the disk is full")]
+
+    async def open_log(number: int) -> KafkaLog:
+        if number == 0 and refusals:
+            raise refusals.pop()
+        return await ledger.serve_log(number)
+
+    writer = await Writer.start(ledger.bootstrap, ledger.topic, open_log)
+    assert writer.owned == EVERY_LOG - {0}
+    assert "the disk is full" in str(writer.problems[0])
+    assert await writer.changed(writer.owned) == EVERY_LOG
+    assert writer.problems == {}
     await writer.stop()
 
 
