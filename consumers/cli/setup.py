@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from consumers.bootstrap import OpenLedger, create_ledger, open_ledger, utc_now
+from consumers.bootstrap import OpenLedger, open_ledger, utc_now
 from consumers.cli.errors import FAILED, PASSED, REFUSED, NotFoundError, UsageError
 from consumers.cli.options import Common
 from consumers.cli.output import Basis, basis_of, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import Advance, paint, progress, safe_text, say
+from consumers.creation import create_ledger
 from ledger.app.genesis import GenesisError
 from ledger.core.chain import Head
 from ledger.core.findings import Verdict

@@ -17,7 +17,8 @@ from typing import Final, TextIO
 
 import msgspec
 
-from consumers.bootstrap import KEYS_FOLDER, OpenLedger, Settings, create_ledger, open_ledger
+from consumers.bootstrap import KEYS_FOLDER, OpenLedger, Settings, open_ledger
+from consumers.creation import create_ledger
 from consumers.demo.office import LAND_STORY, demo_actions, demo_subjects
 from consumers.demo.people import LAND_1, demo_bytes, moment, subject_key
 from consumers.demo.scribe import dossier_id

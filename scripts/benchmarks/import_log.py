@@ -20,7 +20,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from consumers.bootstrap import Settings, create_ledger, utc_now
+from consumers.bootstrap import Settings, utc_now
+from consumers.creation import create_ledger
 from consumers.workers.importer import ImportOptions, ImportSummary, import_file
 from ledger.adapters import csv_log, xes
 from ledger.app.limits import SUBMISSION_ACTIONS_MAX

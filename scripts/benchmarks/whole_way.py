@@ -35,7 +35,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from append_kafka import new_log, run_bare
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consumers.bootstrap import KAFKA_SCHEME, OpenLedger, Settings, create_ledger, utc_now
+from consumers.bootstrap import KAFKA_SCHEME, OpenLedger, Settings, utc_now
+from consumers.creation import create_ledger
 from consumers.demo.office import demo_actions
 from consumers.workers.import_run import WINDOW_ACTIONS
 from consumers.workers.importer import ImportOptions, import_file

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from consumers.bootstrap import Settings, create_ledger, open_ledger
+from consumers.bootstrap import Settings, open_ledger
 from consumers.cli.main import run
+from consumers.creation import create_ledger
 from ledger.adapters.kafka_admin import TopicExistsError, TopicSettingsError
 from ledger.entry.entry import decode_entry
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger, open_ledger
+from consumers.bootstrap import OpenLedger, Settings, open_ledger
+from consumers.creation import create_ledger
 from ledger.core.ids import log_number
 from ledger.entry.entry import decode_entry
 from projections.queries.digest import digests

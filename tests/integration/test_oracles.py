@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger, utc_now
+from consumers.bootstrap import OpenLedger, Settings, utc_now
+from consumers.creation import create_ledger
 from consumers.workers.importer import ImportOptions, ImportSummary, import_file
 from ledger.core.times import format_instant
 from projections.queries.digest import digests

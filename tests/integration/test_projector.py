@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.bootstrap import Settings, create_ledger, utc_now
+from consumers.bootstrap import Settings, utc_now
+from consumers.creation import create_ledger
 from consumers.workers.importer import ImportOptions, import_file
 from projections.store.sqlite import ReadStore
 from tests.integration.commands import command, pal

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger
+from consumers.bootstrap import OpenLedger, Settings
+from consumers.creation import create_ledger
 from ledger.adapters.kafka_client import LoopThread
 from ledger.entry.entry import decode_entry
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.bootstrap import Settings, SettingsError, create_ledger, open_ledger
+from consumers.bootstrap import Settings, SettingsError, open_ledger
+from consumers.creation import create_ledger
 from ledger.adapters.creation import open_plan
 from ledger.app.limits import LOGS_MAX
 from ledger.entry.entry import decode_entry

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.bootstrap import Settings, SettingsError, create_ledger
+from consumers.bootstrap import Settings, SettingsError
+from consumers.creation import create_ledger
 from consumers.demo.office import (
     LAND_STORY,
     PERMIT_STORY,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger, utc_now
+from consumers.bootstrap import OpenLedger, Settings, utc_now
+from consumers.creation import create_ledger
 from consumers.workers.importer import ImportOptions, ImportSummary, import_file
 from ledger.adapters.source_files import FileRefusedError
 from ledger.core.action import Action, Actor, OccurredAt, encode_action

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger, utc_now
+from consumers.bootstrap import OpenLedger, Settings, utc_now
+from consumers.creation import create_ledger
 from consumers.workers import import_run
 from consumers.workers.importer import ImportOptions, ImportSummary, import_file
 from ledger.adapters.source_files import FileRefusedError

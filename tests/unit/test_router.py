@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger
+from consumers.bootstrap import OpenLedger, Settings
+from consumers.creation import create_ledger
 from consumers.demo.office import demo_actions
 from ledger.adapters.index_sqlite import open_index
 from ledger.adapters.sqlite_verify import verify_file

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consumers.bootstrap import OpenLedger, Settings, create_ledger
+from consumers.bootstrap import OpenLedger, Settings
+from consumers.creation import create_ledger
 from consumers.demo.office import demo_actions
 from ledger.app.signature_checks import SignatureChecks
 from ledger.app.submission import RefusedError
