@@ -18,13 +18,8 @@ from aiokafka.errors import (
 )
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
-from ledger.adapters.kafka_client import (
-    CHUNK_BYTES,
-    POINT_BYTES,
-    Chunk,
-    Partition,
-    UnreachableError,
-)
+from ledger.adapters.kafka_catch_up import CatchUp
+from ledger.adapters.kafka_client import POINT_BYTES, Chunk, Partition, UnreachableError
 from ledger.adapters.kafka_security import not_allowed
 from ledger.app.effects import (
     CloseProducer,
@@ -159,29 +154,29 @@ class KafkaWriter:
         """Read what others have appended, where no writer of this process serves."""
         if self.is_current:
             return
-        async with self._reading:
-            index = self._index
+        index, machine = self._index, self.machine
+        async with self._reading, CatchUp(self._partition, index.state) as reading:
             position = index.position if index.is_compared else index.overlap()
-            chunk = await self._fetch_known(position)
-            if self.machine.phase is Phase.SERVING:
-                if self._index.position != position or self.machine.backlog:
+            chunk = await self._fetch_known(reading, position)
+            if machine.phase is Phase.SERVING:
+                if index.position != position or machine.backlog:
                     return
                 if chunk.end == position:
                     self._active_at = self._loop.time()
                     return
-                self._apply(self.machine.displaced())
+                self._apply(machine.displaced())
             grown = bool(chunk.records)
-            while self.machine.phase is Phase.CLOSED or self.machine.phase is Phase.CONNECTING:
-                self._take_in(chunk.records, chunk.next_offset)
+            while machine.phase in {Phase.CLOSED, Phase.CONNECTING}:
+                await self._take_in(reading, chunk)
                 if chunk.next_offset >= chunk.end:
                     # This process's own session may have gone on since that end was told.
-                    self._index.check_end(max(chunk.end, self._index.position))
+                    index.check_end(max(chunk.end, index.position))
                     break
-                chunk = await self._partition.fetch(self._index.position, max_bytes=CHUNK_BYTES)
+                chunk = await reading.fetch(chunk.next_offset)
             if grown:
                 self._on_growth()
 
-    async def _fetch_known(self, position: int) -> Chunk:
+    async def _fetch_known(self, reading: CatchUp, position: int) -> Chunk:
         """What lies from `position` on, where the log is known to reach to `index.position`.
 
         The end that a leader tells may lag behind that for a while after it has taken over: wait
@@ -190,7 +185,7 @@ class KafkaWriter:
         known = self._index.position
         deadline = self._loop.time() + PROGRESS_SECONDS
         while True:
-            chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
+            chunk = await reading.fetch(position)
             if chunk.end >= known:
                 return chunk
             if self._loop.time() > deadline:
@@ -206,9 +201,11 @@ class KafkaWriter:
             next_step="see whether the brokers of this topic are in sync",
         )
 
-    def _take_in(self, records: Sequence[Any], next_offset: int) -> None:
+    async def _take_in(self, reading: CatchUp, chunk: Chunk) -> None:
         try:
-            self._index.take_in(records, next_offset)
+            async for ahead in reading.slices(chunk.records):
+                self._index.take_in(ahead, ahead.next_offset)
+            self._index.take_in((), chunk.next_offset)
         except NewerFormatError as error:
             raise UnavailableError(str(error), next_step="install newer software") from error
 
@@ -322,37 +319,42 @@ class KafkaWriter:
         return not_allowed(self._partition.topic, "Write", self._partition.security)
 
     async def _read(self, effect: ReadFrom) -> None:
-        session, machine = effect.session, self.machine
-        position = effect.offset
-        deadline = self._loop.time() + PROGRESS_SECONDS
         try:
-            while session == machine.session:
-                chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
-                if chunk.next_offset > position:
-                    deadline = self._loop.time() + PROGRESS_SECONDS
-                position = chunk.next_offset
-                moment = self._moment()
-                self._apply(machine.records(session, chunk.records, position, moment))
-                # The end may lag behind what was read or echoed while a leader moves: wait for it.
-                known = self._index.position
-                if position >= chunk.end >= known:
-                    milliseconds = int(moment.now.timestamp() * 1000)
-                    session_id = uuid7_text(milliseconds, token_bytes(10))
-                    self._apply(machine.end_reached(session, chunk.end, session_id, moment))
-                    self._active_at = self._loop.time()
-                    self._on_growth()
-                    return
-                if self._loop.time() > deadline:
-                    if chunk.end < known:
-                        raise await self._lagging(known, chunk.end)
-                    reason = f"no progress at offset {position} of {chunk.end}: the broker hangs"
-                    self._apply(machine.failed(session, reason, moment))
-                    return
-                await asyncio.sleep(0 if chunk.records else LAG_SECONDS)
+            async with CatchUp(self._partition, self._index.state) as reading:
+                await self._read_on(effect.session, effect.offset, reading)
         except LedgerError as error:
-            self._apply(machine.failed(session, str(error), self._moment()))
+            self._apply(self.machine.failed(effect.session, str(error), self._moment()))
         except FindingError as error:
-            self._apply(machine.refused_to_open(session, error))
+            self._apply(self.machine.refused_to_open(effect.session, error))
+
+    async def _read_on(self, session: int, position: int, reading: CatchUp) -> None:
+        machine = self.machine
+        deadline = self._loop.time() + PROGRESS_SECONDS
+        while session == machine.session:
+            chunk = await reading.fetch(position)
+            if chunk.next_offset > position:
+                deadline = self._loop.time() + PROGRESS_SECONDS
+            position = chunk.next_offset
+            async for ahead in reading.slices(chunk.records):
+                self._apply(machine.records(session, ahead, ahead.next_offset, self._moment()))
+            moment = self._moment()
+            self._apply(machine.records(session, (), position, moment))
+            # The end may lag behind what was read or echoed while a leader moves: wait for it.
+            known = self._index.position
+            if position >= chunk.end >= known:
+                milliseconds = int(moment.now.timestamp() * 1000)
+                session_id = uuid7_text(milliseconds, token_bytes(10))
+                self._apply(machine.end_reached(session, chunk.end, session_id, moment))
+                self._active_at = self._loop.time()
+                self._on_growth()
+                return
+            if self._loop.time() > deadline:
+                if chunk.end < known:
+                    raise await self._lagging(known, chunk.end)
+                reason = f"no progress at offset {position} of {chunk.end}: the broker hangs"
+                self._apply(machine.failed(session, reason, moment))
+                return
+            await asyncio.sleep(0 if chunk.records else LAG_SECONDS)
 
     async def _send(self, effect: SendBatch) -> None:
         try:

@@ -22,11 +22,12 @@ from ledger.app.index_tables import (
 )
 from ledger.app.limits import GROUP_ENTRIES_MAX
 from ledger.app.ports import Record
+from ledger.app.read_ahead import Ahead, read_ahead
 from ledger.app.submission import Place, SignedAction, Submission
 from ledger.core.chain import Head, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.merkle import leaf_hash
-from ledger.entry.entry import Entry, decode_entry
+from ledger.entry.entry import Entry, NewerFormatError, decode_entry
 from ledger.entry.log_state import Judged, LogState, Stray, StrayTracker
 
 FINDINGS_KEPT_MAX: Final = 1_000
@@ -148,15 +149,24 @@ class PartitionIndex:
         """Where to read on so that the newest entry known is seen, and compared, once more."""
         return self.tables.offset_of(self.head.size - 1) if self.head.size else 0
 
-    def take_in(self, records: Sequence[Record], next_offset: int) -> None:
+    def take_in(self, records: Ahead | Sequence[Record], next_offset: int) -> None:
         """Take records in, in order; `next_offset` also passes control records, which are none.
 
         Raises what `add` raises, and `LedgerError` where the tables cannot keep their rows.
         """
-        for record in records:
-            self.add(record)
+        if isinstance(records, Ahead):
+            self._take_ahead(records)
+        else:
+            for ahead in read_ahead(records, self.state):
+                self._take_ahead(ahead)
         self.position = max(self.position, next_offset)
         self._settle()
+
+    def _take_ahead(self, ahead: Ahead) -> None:
+        streams = {item.read.seal.stream for item in ahead.records if type(item.read) is Entry}
+        self.tables.look_up((), streams)
+        for record, read, root in ahead.records:
+            self._take(record, read, root)
 
     def add(self, record: Record) -> Entry | None:
         """Take the next record in; the entry if it counts.
@@ -165,31 +175,48 @@ class PartitionIndex:
         for a log that was overwritten or begins with another genesis than the pinned one, and
         `NewerFormatError` where this software is too old.
         """
+        return self._take(record, self.state.decode(record.data), None)
+
+    def _take(
+        self,
+        record: Record,
+        read: Entry | Stray | NewerFormatError,
+        root: bytes | None,
+    ) -> Entry | None:
         if self.broken is not None:
             raise self.broken
         try:
-            return self._add(record)
+            return self._add(record, read, root)
         except FindingError as error:
             self.broken = error
             raise
 
-    def _add(self, record: Record) -> Entry | None:
+    def _add(
+        self,
+        record: Record,
+        read: Entry | Stray | NewerFormatError,
+        root: bytes | None,
+    ) -> Entry | None:
         if record.position < self.position:
             self._compare(record)
             return None
         if not self.is_compared:
             raise self._not_found()
-        result = self.state.admit(record.data)
+        if isinstance(read, NewerFormatError):
+            raise read
+        result = self.state.place(read) if isinstance(read, Entry) else read
         self.position = record.position + 1
         if isinstance(result, Stray):
             self._add_stray(record, result)
             return None
         self._tracker.counted(result.leaf)
-        judged = self.state.judge(result)
-        self.findings.extend(judged.findings)
-        if result.seal.index == 0 and judged.void:
-            raise FindingError(judged.findings[-1])
-        self._check_expected()
+        judged = self.state.judge(result, root)
+        if judged.findings:
+            self.findings.extend(judged.findings)
+            if result.seal.index == 0 and judged.void:
+                raise FindingError(judged.findings[-1])
+        if self.expect is not None:
+            self._check_expected()
         self._enter(judged, record.position)
         return result
 

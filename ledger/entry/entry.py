@@ -23,6 +23,7 @@ ENTRY_BYTES_MAX: Final = 65_535
 """C2SP tlog-tiles stores an entry behind a 16-bit length."""
 SIGNATURE_BYTES: Final = 64
 HEX_LENGTH: Final = 2 * HASH_BYTES
+_TEXTS_MAX: Final = 65_536
 
 _ORIGIN = re.compile(r"[!-~]+/(?:0|[1-9][0-9]*)")
 _KEY = re.compile(r"[!-~]+")
@@ -52,7 +53,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
 
     def path_hashes(self) -> tuple[bytes, ...]:
         """The inclusion proof as raw hashes."""
-        return tuple(map(_hash_of_base64, self.path))
+        return tuple(map(hash_of_base64, self.path))
 
 
 class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -137,7 +138,8 @@ def _decode_base64(field: str, text: str, length: int) -> bytes:
 
 
 @lru_cache(maxsize=65_536)
-def _hash_of_base64(text: str) -> bytes:
+def hash_of_base64(text: str) -> bytes:
+    """The 32 bytes of a hash in a path; raises ValueError for other text."""
     return _decode_base64("sigs.path", text, HASH_BYTES)
 
 
@@ -149,31 +151,55 @@ def _check_signature_text(text: str) -> None:
 _check_instant = lru_cache(maxsize=4_096)(parse_instant)
 
 
-def _check_seal(seal: Seal) -> None:
-    """What the types of the struct do not say; raises ValueError (`ProofError` is one)."""
+_path_texts: set[str] = set()
+"""Texts of hashes that were well-formed: most of a path is that of the entry before."""
+_leaf_texts: set[str] = set()
+"""Leaves of entries decoded lately, which those behind them name."""
+
+
+def _check_path(path: tuple[str, ...]) -> None:
+    fresh = [text for text in path if text not in _path_texts]
+    for text in fresh:
+        hash_of_base64(text)
+    if len(_path_texts) > _TEXTS_MAX:
+        _path_texts.clear()
+    _path_texts.update(fresh)
+
+
+def _misnamed(seal: Seal) -> ValueError:
     for field, text, pattern in (
         ("origin", seal.origin, _ORIGIN),
         ("stream", seal.stream, _STREAM),
         ("type", seal.type, _TYPE),
     ):
         if not matches(pattern, text):
-            msg = f"{field}: {text!r} is not of the form {pattern.pattern}"
-            raise ValueError(msg)
-    _check_hex_hash("prev", seal.prev)
-    _check_hex_hash("stream_prev", seal.stream_prev)
+            return ValueError(f"{field}: {text!r} is not of the form {pattern.pattern}")
+    return ValueError("a name is not of its form")
+
+
+def _check_seal(seal: Seal) -> None:
+    """What the types of the struct do not say; raises ValueError (`ProofError` is one)."""
+    if not (
+        matches(_ORIGIN, seal.origin)
+        and matches(_STREAM, seal.stream)
+        and matches(_TYPE, seal.type)
+    ):
+        raise _misnamed(seal)
+    if seal.prev not in _leaf_texts:
+        _check_hex_hash("prev", seal.prev)
+    if seal.stream_prev not in _leaf_texts:
+        _check_hex_hash("stream_prev", seal.stream_prev)
     _check_instant(seal.recorded_at)
     for signature in seal.sigs:
         if not matches(_KEY, signature.key):
             msg = f"sigs: {signature.key!r} is no key id"
             raise ValueError(msg)
         _check_signature_text(signature.sig)
-        if len(signature.path) != inclusion_length(signature.at, signature.size):
-            msg = (
-                f"sigs: path of {len(signature.path)} for place {signature.at} of {signature.size}"
-            )
+        path = signature.path
+        if len(path) != inclusion_length(signature.at, signature.size):
+            msg = f"sigs: path of {len(path)} for place {signature.at} of {signature.size}"
             raise ValueError(msg)
-        for item in signature.path:
-            _hash_of_base64(item)
+        _check_path(path)
 
 
 def _decode_seal(line: bytes) -> Seal:
@@ -214,7 +240,11 @@ def decode_entry(data: bytes) -> Entry:
         _check_untyped(seal, action_bytes)
     elif typed.stream != seal.stream or typed.type != seal.type:
         raise _other_action(seal, typed.type, typed.stream)
-    return Entry(seal, data, action_bytes, typed, leaf_hash(data).hex())
+    leaf = leaf_hash(data).hex()
+    if len(_leaf_texts) > _TEXTS_MAX:
+        _leaf_texts.clear()
+    _leaf_texts.add(leaf)
+    return Entry(seal, data, action_bytes, typed, leaf)
 
 
 def _check_untyped(seal: Seal, action_bytes: bytes) -> None:

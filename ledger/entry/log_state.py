@@ -9,7 +9,7 @@ use this one class, so they cannot part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -45,6 +45,8 @@ class LogState:
 
     def __init__(self, origin: str, *, genesis_leaf: str | None = None) -> None:
         self.origin = origin
+        self.own_stream = f"ledger:{origin}"
+        """The stream of the log itself."""
         self.genesis_leaf = genesis_leaf
         self.head: Head = EMPTY_HEAD
         self.recorded_at = ""
@@ -52,11 +54,6 @@ class LogState:
         self.keys = KeyRing()
         self.logs = 1
         """How many logs the ledger has, as its genesis says."""
-
-    @property
-    def own_stream(self) -> str:
-        """The stream of the log itself."""
-        return f"ledger:{self.origin}"
 
     def stream_head(self, stream: str) -> StreamHead:
         """Where a stream stands; version 0 for one without entries."""
@@ -118,21 +115,22 @@ class LogState:
         `root` is that of its submission, where `submission_roots` found it.
         """
         seal = entry.seal
-        doubts = self._check_clock(entry)
-        faults = self._check_genesis(entry) or self._check_stream(entry)
-        faults = faults or self._check_signatures(entry, root)
+        doubts = self._check_clock(entry) if seal.recorded_at < self.recorded_at else ()
+        faults: Sequence[Finding] = ()
+        if seal.index == 0 or seal.type == GENESIS_TYPE:
+            faults = self._check_genesis(entry)
+        faults = faults or self._check_stream(entry) or self._check_signatures(entry, root)
         void = bool(faults)
         self.head = Head(seal.index + 1, entry.leaf)
-        self.recorded_at = max(self.recorded_at, seal.recorded_at)
+        if not doubts:
+            self.recorded_at = seal.recorded_at
         if not void:
             self.set_stream_head(seal.stream, StreamHead(seal.version, entry.leaf))
-        return Judged(entry, void, (*doubts, *faults))
+        return Judged(entry, void, (*doubts, *faults) if doubts or faults else ())
 
-    def _check_clock(self, entry: Entry) -> list[Finding]:
+    def _check_clock(self, entry: Entry) -> Sequence[Finding]:
         # A clock that ran backwards is a failed check of the writer, but the action stands.
         seal = entry.seal
-        if seal.recorded_at >= self.recorded_at:
-            return []
         return [
             self._finding(
                 entry,
@@ -143,7 +141,7 @@ class LogState:
             )
         ]
 
-    def _check_genesis(self, entry: Entry) -> list[Finding]:
+    def _check_genesis(self, entry: Entry) -> Sequence[Finding]:
         seal = entry.seal
         if (seal.index == 0) != (seal.type == GENESIS_TYPE):
             return [
@@ -165,9 +163,9 @@ class LogState:
                     actual=entry.leaf,
                 )
             ]
-        return []
+        return ()
 
-    def _check_stream(self, entry: Entry) -> list[Finding]:
+    def _check_stream(self, entry: Entry) -> Sequence[Finding]:
         seal = entry.seal
         before = self.stream_head(seal.stream)
         if seal.stream.startswith("ledger:") and seal.stream != self.own_stream:
@@ -211,9 +209,9 @@ class LogState:
                     actual=seal.stream_prev,
                 )
             ]
-        return []
+        return ()
 
-    def _check_signatures(self, entry: Entry, root: bytes | None) -> list[Finding]:
+    def _check_signatures(self, entry: Entry, root: bytes | None) -> Sequence[Finding]:
         seal = entry.seal
         own = seal.stream == self.own_stream
         try:
@@ -236,7 +234,7 @@ class LogState:
                     actual=", ".join(s.key for s in seal.sigs),
                 )
             ]
-        return []
+        return ()
 
     def _finding(
         self, entry: Entry, code: str, message: str, *, expected: str, actual: str

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from ledger.adapters.kafka import create_log
-from ledger.app.submission import LedgerError, Recorded
+from ledger.app.group import seal_group
+from ledger.app.log_index import MemoryIndex
+from ledger.app.ports import Record
+from ledger.app.submission import LedgerError, Recorded, SignedAction, Submission
+from ledger.core.action import Action, Actor, OccurredAt, encode_action
 from ledger.core.findings import FindingError
-from tests.integration.kafka_logs import TestLog, check_acknowledged, new_log, one
+from ledger.core.ids import uuid7_text
+from tests.integration.kafka_logs import (
+    AT,
+    KEY,
+    OTHER_KEY,
+    TestLog,
+    check_acknowledged,
+    new_log,
+    one,
+    signed,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -139,3 +157,66 @@ def test_two_processes_of_one_home_keep_an_index_each(log: TestLog, tmp_path: Pa
     first.close()
     assert sorted(p.name for p in tmp_path.glob("*.sqlite")) == ["index-2.sqlite", "index.sqlite"]
     check_acknowledged(log, [])
+
+
+def test_signatures_verified_ahead_of_the_fold_decide_nothing_by_themselves(
+    log: TestLog, tmp_path: Path
+) -> None:
+    """Wrong signatures, and keys that come and go in the middle, among many that are right."""
+    state = MemoryIndex(log.origin)
+    state.add(Record(0, log.genesis))
+    values: list[bytes | None] = []
+
+    def put(action: SignedAction) -> None:
+        recorded_at = f"2027-01-01T00:00:00.{len(values):06d}Z"
+        (sealed,) = seal_group(log.origin, state, [Submission((action,))], recorded_at).entries
+        values.append(sealed.data)
+        state.add(Record(len(values), sealed.data))
+
+    own = f"ledger:{log.origin}"
+    enrolled = {"key": msgspec.to_builtins(OTHER_KEY.enrolled())}
+    for number in range(400):
+        key = OTHER_KEY if number % 3 == 0 else KEY
+        good = signed(f"dossier:{number % 9}", number, key=key)
+        if number == 100:
+            put(own_action(own, "ledger.key_enrolled.v1", enrolled))
+        if number == 300:
+            put(own_action(own, "ledger.key_revoked.v1", {"key_id": OTHER_KEY.id}))
+        if number % 7 == 0:
+            put(msgspec.structs.replace(good, sigs=signed("dossier:x", number).sigs))
+        put(good)
+    voids = sum(finding.code == "signature.invalid" for finding in state.findings)
+    produce(log, values)
+    opened = log.open(index_path=tmp_path / "index.sqlite")
+    assert opened.head() == state.head
+    index = opened._index
+    assert sum(f.code == "signature.invalid" for f in index.findings) == voids > 100
+    for number in range(400):
+        action_id = signed(f"dossier:{number % 9}", number).id
+        assert index.place_of(action_id) == state.place_of(action_id)
+    for number in range(9):
+        name = f"dossier:{number}"
+        assert index.stream_head(name) == state.stream_head(name)
+    opened.close()
+
+
+def own_action(stream: str, type_name: str, data: dict) -> SignedAction:
+    action = Action(
+        id=uuid7_text(0, sha256(type_name.encode()).digest()),
+        type=type_name,
+        stream=stream,
+        occurred_at=OccurredAt(AT, "second"),
+        actor=Actor(kind="system", id="ledger"),
+        data=data,
+    )
+    body = encode_action(action)
+    return SignedAction(action.id, stream, type_name, body, KEY.sign([body])[0])
+
+
+def produce(log: TestLog, values: list[bytes | None]) -> None:
+    async def send() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=log.bootstrap, acks="all") as producer:
+            sent = [await producer.send(log.topic, value, partition=0) for value in values]
+            await asyncio.gather(*sent)
+
+    asyncio.run(send())

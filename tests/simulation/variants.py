@@ -133,8 +133,8 @@ def _sealed_by(builder_type: type[_GroupBuilder]) -> type[Sequencer]:
 
 
 class _AnyPrev(LogState):
-    def admit(self, data):
-        result = super().admit(data)
+    def place(self, entry):
+        result = super().place(entry)
         if isinstance(result, Stray) and result.entry is not None:
             return result.entry if result.entry.seal.index == self.head.size else result
         return result
