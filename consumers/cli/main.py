@@ -28,6 +28,7 @@ Try: pal demo
 _COMMANDS: Final = (
     ("demo", "setup:demo", "Record, verify and rebuild a small office."),
     ("import", "setup:import_log", "Import an event log (.xes, .csv, .jsonl, each also .gz)."),
+    ("generate", "generate:generate", "Make up offices of any size in which the truth is known."),
     ("status", "check:status", "Show what this home holds and what needs attention."),
     ("verify", "verify:verify", "Check every entry, link and signature."),
     ("sentinel", "sentinel:sentinel", "Watch what the broker does to the logs."),

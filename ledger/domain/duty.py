@@ -125,8 +125,8 @@ class DutyCase:
     def in_time(self, begun: Step, by: str, done: Step | None, reason: str) -> Check:
         """Whether what `begun` asks for was done by an instant ("" = it cannot be known when).
 
-        Time in which systems did not work is nobody's fault (E66): where it is as long as what is
-        missing, it cannot be said.
+        Time in which systems did not work is nobody's fault (E66): the time to do it stands still
+        meanwhile, and what was done in what is then left cannot be said to be late.
         """
         entries = (begun.id, done.id) if done else (begun.id,)
         if done is not None and (not by or done.at <= by):
@@ -135,9 +135,9 @@ class DutyCase:
             return unknown("no_rule", *entries)
         if done is None and self.at <= by:
             return Check("not_applicable", "not_due", entries)
-        down = self.down(begun.at, by)
-        lost = sum(seconds_between(start, end) for start, end, _ in down)
-        if lost and (done.at if done else self.at) <= seconds_after(by, lost):
+        end = done.at if done else self.at
+        down = self.down(begun.at, end)
+        if down and end <= _postponed(begun.at, by, down):
             return unknown("outage", *entries, *(entry for _, _, entry in down))
         return Check("broken", reason, entries)
 
@@ -154,6 +154,17 @@ class DutyCase:
                 found.append((since, until, outage.entry))
                 since = until
         return found
+
+
+def _postponed(start: str, by: str, down: Iterable[tuple[str, str, str]]) -> str:
+    """The instant `by` if the time from `start` to it stands still while systems are down."""
+    left, since = seconds_between(start, by), start
+    for begins, ends, _ in down:
+        running = seconds_between(since, begins)
+        if running >= left:
+            break
+        left, since = left - running, ends
+    return seconds_after(since, left)
 
 
 def seconds_between(start: str, end: str) -> float:

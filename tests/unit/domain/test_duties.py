@@ -224,8 +224,10 @@ def test_an_outage_is_nobody_s_fault() -> None:
     assert (found.result, found.reasons) == ("indeterminate", ("outage",))
     assert action_id(907) in found.entries
     assert said("L2", [sent, late], EMPTY) == ("broken", "decided_late")
-    # Down for 39 hours of the time that there was: later than that is late all the same.
-    later = act(2, "accepted", moment(7, 16, 5), {"slip_ref": "s"})
+    # The 39 hours that there were begin when it is over: later than that is late all the same.
+    just = act(2, "accepted", moment(9, 22, 5), {"slip_ref": "s"})
+    assert said("L2", [sent, just]) == ("indeterminate", "outage")
+    later = act(2, "accepted", moment(9, 23, 5), {"slip_ref": "s"})
     assert said("L2", [sent, later]) == ("broken", "decided_late")
 
 

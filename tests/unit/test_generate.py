@@ -1,0 +1,230 @@
+"""The generated province: the same bytes each time, accepted by the import, true to the minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from consumers.cli.main import run
+from consumers.demo.people import subject_key
+from consumers.generate.files import truth_path, write_files
+from consumers.generate.office_time import DAY, FIRST_DAY, OFFICES, at_local, instant
+from consumers.generate.plants import INNOCENT, PLANTS
+from consumers.generate.procedures import CODES, VERSIONS, valid_on
+from consumers.generate.province import Province
+from consumers.generate.run import Arrival, Generated, Year, generate
+from consumers.generate.truth import DossierTruth, TrueClocks
+from ledger.adapters.rule_files import DEFAULT_RULES
+from ledger.core.action import Action, decode_action
+from ledger.core.times import parse_instant
+from ledger.domain.clocks import clocks
+from ledger.domain.deadlines import due_on
+from ledger.domain.duties import check_duties
+from ledger.domain.events import decode_event
+from ledger.domain.guards import guard_findings
+from ledger.domain.registry import Registry, budget_excess_hours, build_registry
+from ledger.entry.sealed import open_text
+from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
+
+ENTRIES = 10_000
+AT = "2026-12-01T00:00:00.000000Z"
+MINUTE = 60_000_000
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[Generated]:
+    return list(generate(ENTRIES, "ci"))
+
+
+@pytest.fixture(scope="module")
+def registry(parts: list[Generated]) -> Registry:
+    return build_registry(decode_action(line) for line in parts[0].lines)
+
+
+def dossiers(parts: list[Generated]) -> Iterator[tuple[DossierTruth, list[Action]]]:
+    for part in parts[1:]:
+        assert part.made is not None
+        yield part.made.truth, [decode_action(line) for line in part.lines]
+
+
+def folded(actions: list[Action]) -> tuple[DossierFold, list[tuple[str, ...]]]:
+    fold, intervals = EMPTY_FOLD, {}
+    for version, action in enumerate(actions, 1):
+        fold, effects = fold_dossier(fold, action, version)
+        intervals |= {item.number: item for item in effects.intervals}
+    return fold, [(i.kind, i.officer, i.unit, i.from_at, i.to_at) for i in intervals.values()]
+
+
+def names(truth: DossierTruth) -> set[str]:
+    return {label.name for label in truth.behaviours}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_others(tmp_path: Path):
+    files = [tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.jsonl", "a.jsonl.gz")]
+    for file, seed in zip(files, ("1", "1", "2", "1"), strict=True):
+        write_files(file, 2_000, seed, lambda _done, _all: None)
+    first, again, other = (file.read_bytes() for file in files[:3])
+    assert first == again != other
+    truths = [truth_path(file).read_bytes() for file in files[:3]]
+    assert truths[0] == truths[1] != truths[2]
+    packed = files[3].read_bytes()
+    files[3].unlink()
+    truth_path(files[3]).unlink()
+    write_files(files[3], 2_000, "1", lambda _done, _all: None)
+    assert files[3].read_bytes() == packed
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_every_custody_interval_is_true_to_the_minute(parts: list[Generated]):
+    for truth, actions in dossiers(parts):
+        _, intervals = folded(actions)
+        told = [(i.kind, i.officer, i.unit, i.from_at, i.to_at) for i in truth.custody]
+        assert intervals == told, truth.dossier
+
+
+def test_the_three_clocks_add_up_to_gross_and_are_those_of_the_ledger(parts: list[Generated]):
+    for truth, actions in dossiers(parts):
+        own = truth.clocks
+        assert own.gross == own.office + own.applicant + own.external
+        fold, _ = folded(actions)
+        last = truth.custody[-1].to_at
+        found = clocks(fold.state, last)
+        counted = TrueClocks(
+            *(
+                microseconds // MINUTE
+                for microseconds in (
+                    found.gross,
+                    found.office,
+                    found.applicant,
+                    found.external,
+                    found.closed,
+                )
+            )
+        )
+        if "backdating" in names(truth):
+            assert counted != own, "what was claimed is not what happened"
+        else:
+            assert counted == own, truth.dossier
+
+
+def test_planted_breaches_are_found_and_no_other(parts: list[Generated], registry: Registry):
+    for truth, actions in dossiers(parts):
+        answers = check_duties(enumerate(actions, 1), registry, DEFAULT_RULES, AT)
+        broken = {
+            answer.duty: set(answer.entries) for answer in answers if answer.result == "broken"
+        }
+        planted = {breach.duty: set(breach.actions) for breach in truth.breaches}
+        assert broken.keys() == planted.keys(), (truth.dossier, names(truth))
+        assert all(planted[duty] <= broken[duty] for duty in planted), truth.dossier
+
+
+def test_each_behaviour_breaks_the_duties_that_the_catalogue_says(parts: list[Generated]):
+    for truth, _ in dossiers(parts):
+        said = {duty for name in names(truth) for duty in PLANTS[name].breaks}
+        assert {breach.duty for breach in truth.breaches} <= said
+        if truth.breaches:
+            assert {breach.duty for breach in truth.breaches} == said
+
+
+def test_every_behaviour_can_be_planted_in_each_kind_of_procedure(registry: Registry):
+    year = Year(Province(ENTRIES, "ci"), "ci")
+    words = [name.encode() for name in (*PLANTS, *INNOCENT) if "_" in name]
+    of_kind = {valid_on(code, FIRST_DAY).kind: code for code in CODES}
+    number = 0
+    for name, plant in PLANTS.items():
+        for code in (code for kind, code in of_kind.items() if kind in plant.kinds):
+            number += 1
+            at = at_local(FIRST_DAY, 9 * 60) + number * 7 * 60
+            made = year.make(Arrival(at, number, plant=name, code=code))
+            actions = [decode_action(line) for line in made.actions]
+            answers = check_duties(enumerate(actions, 1), registry, DEFAULT_RULES, AT)
+            broken = [answer.duty for answer in answers if answer.result == "broken"]
+            assert sorted(broken) == sorted(plant.breaks), (name, made.truth.dossier)
+            assert names(made.truth) == {name}
+            assert not any(word in b"".join(made.actions) for word in words)
+
+
+def test_every_innocent_look_alike_comes_up_and_breaks_nothing(parts: list[Generated]):
+    shown = {label.name for truth, _ in dossiers(parts) for label in truth.innocent}
+    assert shown == set(INNOCENT)
+
+
+def test_actions_are_typed_in_order_possible_and_follow_the_state_machine(parts: list[Generated]):
+    for line in parts[0].lines:
+        action = decode_action(line)
+        decode_event(action.type, action.data)
+    for truth, actions in dossiers(parts):
+        for action in actions:
+            decode_event(action.type, action.data)
+        times = [action.occurred_at.at for action in actions]
+        assert times == sorted(times) or "backdating" in names(truth)
+        fold, _ = folded(actions)
+        assert not guard_findings(fold.state), truth.dossier
+        assert fold.state.outcome == truth.outcome
+        assert len(actions) == truth.actions
+
+
+def test_the_slip_names_the_day_that_the_rule_set_gives(parts: list[Generated]):
+    calendar, rules = DEFAULT_RULES.calendar(""), DEFAULT_RULES.rulesets["VN-2025"]
+    assert calendar is not None
+    for _, actions in dossiers(parts):
+        for action in actions:
+            if action.type == "dossier.accepted.v1":
+                days, at = action.data["duration_days"], parse_instant(action.occurred_at.at)
+                cutoff, effect = rules.cutoff.value, rules.cutoff_effect.value
+                assert action.data["due_at"] == due_on(at, days, calendar, cutoff, effect).at
+
+
+def test_import_takes_every_action(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    home, file = tmp_path / "home", tmp_path / "year.jsonl.gz"
+    assert run(["generate", str(file), "--entries", "2000", "--seed", "7"]) == 0
+    assert run(["import", str(file), "--home", str(home), "--format", "json"]) == 0
+    written = capfd.readouterr().out
+    assert '"cases_refused":0' in written.replace(" ", "")
+    assert run(["verify", "--home", str(home)]) == 0
+    assert run(["generate", str(file), "--entries", "2000"]) == 3
+
+
+@pytest.mark.parametrize("arguments", [["year.txt"], ["y.jsonl", "--entries", "999"]])
+def test_what_cannot_be_made_is_refused(arguments: list[str], tmp_path: Path):
+    assert run(["generate", str(tmp_path / arguments[0]), *arguments[1:]]) == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_tells_a_stranger_every_behaviour(capsys: pytest.CaptureFixture[str]):
+    assert run(["generate", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"{name}:" in told for name in (*PLANTS, *INNOCENT))
+
+
+def test_a_province_has_400_officers_and_40_versions_whose_steps_fit_the_law(registry: Registry):
+    province = Province(10**6, "1")
+    assert (len(province.communes), len(province.departments)) == (60, 12)
+    assert len({officer.id for officer in province.officers}) == 400
+    assert (len(VERSIONS), len(CODES)) == (40, 36)
+    for item in VERSIONS:
+        if item.kind != "instant":
+            steps = registry.steps(item.code, FIRST_DAY.isoformat())
+            assert budget_excess_hours(steps, item.days) == 0
+
+
+def test_office_time_goes_to_and_fro():
+    for office in OFFICES:
+        for worked in range(0, 100 * DAY, 37):
+            assert office.worked(office.moment(worked)) == worked
+    saturday = at_local(FIRST_DAY, 0) + 4 * 24 * 60
+    assert instant(OFFICES[0].after(saturday, 0)) == "2025-07-07T00:00:00.000000Z"
+
+
+def test_names_of_officers_are_sealed(parts: list[Generated]):
+    registered = [
+        action
+        for action in map(decode_action, parts[0].lines)
+        if action.type == "officer.registered.v1"
+    ]
+    for action in islice(registered, 3):
+        sealed = action.data["name"]
+        assert "(mô phỏng)" in open_text(subject_key(action.stream), action.stream, "name", sealed)
