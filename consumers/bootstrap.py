@@ -271,6 +271,16 @@ class OpenLedger:
 
         return asyncio.run(writers_of(*self._kafka, kafka_security()))
 
+    def check_topic(self) -> str:
+        """Look at brokers and topic as a writer does: what must be said aloud, or "".
+
+        Raises `UnavailableError` for what a writer would refuse, or where it cannot be seen.
+        """
+        from ledger.adapters.kafka_admin import preflight  # noqa: PLC0415 - Kafka only when it is asked for
+
+        security = kafka_security()
+        return asyncio.run(preflight(*self._kafka, len(self.trust), security))
+
     @property
     def _kafka(self) -> tuple[str, str]:
         kafka = self.settings.kafka

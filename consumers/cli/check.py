@@ -58,6 +58,7 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
             }
         if settings.kafka is not None:
             value["writers"] = _owners(ledger)
+            value["topic"] = _topic(ledger)
     if common.format != "table":
         show_value("status", value, basis=basis, form=common.format)
         return PASSED
@@ -75,12 +76,22 @@ def _owners(ledger: OpenLedger) -> list[dict[str, object]]:
     return [{"log": number, "owner": owner} for number, owner in sorted(owners.items())]
 
 
+def _topic(ledger: OpenLedger) -> str:
+    """What is wrong with brokers or topic, or must be said aloud; "" where all is well."""
+    try:
+        return ledger.check_topic()
+    except UnavailableError as error:
+        return f"{error} ({error.next_step})"
+
+
 def _show_status(value: dict[str, object], basis: Basis, lang: Lang) -> None:
     logs = basis.logs or ()
     for name, item in value.items():
         if logs and name in {"genesis", "head"}:
             continue
         shown = show_instant(item) if isinstance(item, str) else item
+        if name == "topic":
+            shown = f"▲ {safe_text(item)}" if item else "✓"
         if isinstance(item, list):
             shown = len(item)
         shown = f"{shown:,}" if isinstance(shown, int) else shown

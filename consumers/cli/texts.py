@@ -198,6 +198,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "status.findings": ("findings", "phát hiện"),
         "status.seen": ("highest head passed", "đầu cao nhất đã kiểm tra"),
         "status.writers": ("owners of logs", "tiến trình ghi"),
+        "status.topic": ("topic settings", "thiết lập của topic"),
         "status.next": ("next", "tiếp theo"),
         "sentinel.owned": ("owned by {owner}", "thuộc về {owner}"),
         "sentinel.here": ("recorded by this sentinel", "do tiến trình canh này ghi"),

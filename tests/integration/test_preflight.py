@@ -66,9 +66,16 @@ def home(kafka_bootstrap: str, tmp_path: Path) -> Home:
     return made
 
 
-def test_on_a_topic_as_it_must_be_the_import_goes_through(home: Home) -> None:
+def test_on_a_topic_as_it_must_be_the_import_goes_through_and_a_doubt_is_said_aloud(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert home.pal("import", str(home.file)) == 0
     assert sum(home.ends()) > LOGS
+    assert home.pal("status") == 0
+    assert "topic settings         ✓" in capsys.readouterr().out
+    home.set("flush.messages", "1000")
+    assert home.pal("status") == 0
+    assert "a power cut may lose acknowledged actions" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,8 @@ def test_a_wrong_setting_is_named_with_the_command_that_mends_it(
     assert "kafka-configs.sh" in said
     assert f"--add-config {name}={wanted}" in said
     assert home.ends() == [1] * LOGS
+    assert home.pal("status") == 0
+    assert f"▲ topic {home.topic}: {name} is {value}" in capsys.readouterr().out
     home.set(name, wanted)
     assert home.pal("import", str(home.file)) == 0
 
