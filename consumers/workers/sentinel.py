@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -61,6 +61,14 @@ async def keep_looking(look: Callable[[], Awaitable[object]], every_seconds: flo
         await asyncio.sleep(every_seconds)
 
 
+class _Seen(NamedTuple):
+    """What waits to be recorded: when it was seen first, and what is said of it."""
+
+    sighting: Sighting
+    finding: Finding | None
+    at: datetime
+
+
 class Sentinel:
     """Looks at every log of a ledger, records in those that `served` serves. One event loop.
 
@@ -81,7 +89,7 @@ class Sentinel:
         self._key = key
         self._now = now
         self._said: set[str] = set()
-        self._pending: dict[str, dict[str, tuple[Sighting, Finding | None]]] = {}
+        self._pending: dict[str, dict[str, _Seen]] = {}
         self._opened_on: WeakKeyDictionary[KafkaLog, str] = WeakKeyDictionary()
         self._noted: WeakKeyDictionary[KafkaLog, Noted] = WeakKeyDictionary()
 
@@ -105,6 +113,10 @@ class Sentinel:
                 new = await self._check_log(log, log_facts)
             except FindingError:
                 new = []  # told below
+            except LedgerError:
+                if self._served.logs.get(number) is log:
+                    raise
+                continue  # it was handed over meanwhile: its new owner looks
             findings += [*new, *(item for item in standing if item not in new)]
         for number, found in (await self._broken()).items():
             finding = msgspec.structs.replace(found, origin=self._origins[number])
@@ -124,7 +136,8 @@ class Sentinel:
         pending = self._pending.setdefault(log.origin, {})
         for sighting in new_sightings(facts, noted):
             finding = finding_of(sighting, facts)
-            pending.setdefault(sighting.action_id(log.origin), (sighting, finding))
+            seen = _Seen(sighting, finding, self._now())
+            pending.setdefault(sighting.action_id(log.origin), seen)
             if finding is not None:
                 found.append(finding)
         self._opened_on.setdefault(log, facts.topic_id)
@@ -147,15 +160,15 @@ class Sentinel:
         failed = (
             "" if self._opened_on[log] == topic_id else "opened before the topic was made again"
         )
-        for action_id, (sighting, finding) in list(pending.items()):
-            failed = failed or await self._record(log, sighting)
-            self._say(action_id, finding, failed)
+        for action_id, seen in list(pending.items()):
+            failed = failed or await self._record(log, seen.sighting, seen.at)
+            self._say(action_id, seen.finding, failed)
             if not failed:
                 del pending[action_id]
 
-    async def _record(self, log: KafkaLog, sighting: Sighting) -> str:
+    async def _record(self, log: KafkaLog, sighting: Sighting, at: datetime) -> str:
         """Record a sighting once; gives why it could not be recorded, or ""."""
-        action = sighting.action(log.origin, self._now())
+        action = sighting.action(log.origin, at)
         data = encode_action(action)
         sigs = self._key.sign([data])[0]
         signed = SignedAction(action.id, action.stream, action.type, data, sigs)
@@ -195,7 +208,7 @@ class Sentinel:
             except FindingError:
                 continue
             if log.place_of(sighting.action_id(log.origin)) is None:
-                self._say(key, finding, await self._record(log, sighting))
+                self._say(key, finding, await self._record(log, sighting, self._now()))
             return
         self._say(key, finding, "no other log of this ledger is served here")
 

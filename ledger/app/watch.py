@@ -23,6 +23,7 @@ from ledger.core.findings import Finding
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import ProofError
 from ledger.core.times import format_instant
+from ledger.domain.events import EventError, decode_event
 from ledger.entry.entry import EntryError, decode_entry
 from ledger.entry.signatures import KeyRing, SignatureError
 
@@ -84,13 +85,13 @@ class Sighting(msgspec.Struct, frozen=True):
         text = f"pal/sighting/v1\n{origin}\n{self.type}\n{self.after}\n".encode()
         return uuid7_text(0, sha256(text + encode_canonical(self.data)).digest())
 
-    def action(self, origin: str, now: datetime) -> Action:
+    def action(self, origin: str, seen_at: datetime) -> Action:
         """The sighting as an action of the log `origin`."""
         return Action(
             id=self.action_id(origin),
             type=self.type,
             stream=stream_id("ledger", origin),
-            occurred_at=OccurredAt(format_instant(now), "instant"),
+            occurred_at=OccurredAt(format_instant(seen_at), "instant"),
             actor=Actor(kind="system", id="sentinel"),
             data=self.data,
         )
@@ -120,8 +121,13 @@ class Noted:
         self.entries += 1
         self.keys.apply(action["type"], action["data"])
         take = _NOTES.get(action["type"])
-        if take is not None:
-            take(self, action["id"], action["data"])
+        if take is None:
+            return
+        try:
+            decode_event(action["type"], action["data"])
+        except EventError:
+            return  # not what its type says: it notes nothing, and stops no watch
+        take(self, action["id"], action["data"])
 
     def take_session(self, data: Mapping[str, Any]) -> None:
         """A writer opened. One that names another session before it than the newest lost its log

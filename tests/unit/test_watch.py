@@ -129,6 +129,14 @@ def test_a_session_that_comes_back_behind_another_one_was_displaced() -> None:
     assert seen(QUIET, noted) == [displaced]
 
 
+def test_an_entry_that_is_not_what_its_type_says_notes_nothing() -> None:
+    noted = Noted()
+    seen(QUIET, noted)
+    for name in ("topic_recreated", "strays_found", "offset_gap_found", "writer_opened"):
+        noted.apply({"id": "x", "type": f"ledger.{name}.v1", "data": {"topic_id": 7}})
+    assert seen(QUIET, noted) == []
+
+
 def test_what_is_said_has_its_verdict_and_what_is_mended_says_nothing() -> None:
     late = StraySeen(4, "ab" * 32, "index 3 where 4 was expected", is_late=True)
     foreign = StraySeen(5, "", "a record without a value", is_late=False)
