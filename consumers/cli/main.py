@@ -34,6 +34,8 @@ _COMMANDS: Final = (
     ("sentinel", "sentinel:sentinel", "Watch what the broker does to the logs."),
     ("events", "entries:events", "List entries that fit a filter."),
     ("dossiers", "dossiers:dossiers", "List dossiers with their state."),
+    ("duties", "duties:duties", "List duties kept, broken, or that cannot be known."),
+    ("registry", "registry:registry", "Show who or what was valid on a day."),
     ("officers", "officers:officers", "List officers: id, entries, dossiers."),
     ("handovers", "officers:handovers", "Count hand-overs by pair, or list returns."),
     ("replay", "entries:replay", "Step through a dossier or a range of entries."),

@@ -36,8 +36,9 @@ def _sent(step: Step) -> str:
 def _missed(case: DutyCase) -> Iterator[tuple[Step, str]]:
     """The due dates that were not kept: passed while the clock ran, or moved by an extension.
 
-    Each with the entry that set it.
+    Each with the entry that set it. What a foreign log says of its end ends the clock too.
     """
+    end = case.state.ended_at if case.state.ended_imported else case.at
     setter: Step | None = None
     told: set[str] = set()
     for place, step in enumerate(case.steps):
@@ -50,7 +51,7 @@ def _missed(case: DutyCase) -> Iterator[tuple[Step, str]]:
         stands = step.after.is_ended or step.after.pauses or step.after.status == "done"
         if setter is None or stands or due in told:
             continue
-        following = case.steps[place + 1].at if place + 1 < len(case.steps) else case.at
+        following = case.steps[place + 1].at if place + 1 < len(case.steps) else end
         if step.at <= due < following:
             told.add(due)
             yield setter, due

@@ -255,5 +255,15 @@ def test_a_foreign_log_breaks_no_duty() -> None:
     assert not [r for r in results([bare]).values() if r.result == "broken"]
 
 
+@pytest.mark.parametrize(("ended", "reasons"), [(15, "nothing_to_check"), (25, "no_rule")])
+def test_a_foreign_log_s_own_end_ends_the_clock(ended: int, reasons: str) -> None:
+    """Its dates lie in a year without a calendar: then only what was not late can be known."""
+    case = [["deadline", "date", "2011-03-20T00:00:00+07:00"]]
+    case.append(["enddate", "date", f"2011-03-{ended}T00:00:00+07:00"])
+    data = {"activity": "a", "source_log": "b", "case": case}
+    first = act(1, "action_imported", "2011-03-02T02:00:00.000000Z", data)
+    assert said("L12", [first])[1:] == (reasons,)
+
+
 def test_the_same_entries_give_the_same_answers() -> None:
     assert results(WHOLE) == results(WHOLE)
