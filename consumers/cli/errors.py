@@ -80,10 +80,13 @@ def code_of(error: BaseException) -> int:
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
 
 
-def finding_lines(finding: Finding, *, index: bool = True, log: int | None = None) -> list[str]:
+def finding_lines(
+    finding: Finding, *, log: int | None = None, with_origin: bool = False
+) -> list[str]:
     """A finding in the one shape: what and where, expected, actual, meaning, next.
 
-    `log` is the number of its log, where there are several.
+    `log` is the number of its log, where there are several. `with_origin` names the log in a line
+    of its own, where nothing else on the screen does.
     """
     mark = paint(
         f"{_MARKS[finding.verdict]} {finding.verdict.name}", _STYLES[finding.verdict], sys.stdout
@@ -93,13 +96,14 @@ def finding_lines(finding: Finding, *, index: bool = True, log: int | None = Non
         "" if log is None else f"log {log}",
         f"{kind} {safe_text(plain_id(finding.stream))}" if finding.stream else "",
         f"version {finding.version:,}" if finding.version >= 0 else "",
-        f"index {finding.index:,}" if finding.index >= 0 and index else "",
+        f"index {finding.index:,}" if finding.index >= 0 else "",
         f"offset {finding.offset:,}" if finding.offset not in (-1, finding.index) else "",
     )
     where = ", ".join(place for place in places if place)
     lines = [f"{mark}  {finding.code}" + (f"  ({where})" if where else "")]
     rows = (
         ("what", finding.message),
+        ("log", finding.origin if with_origin else ""),
         ("expected", finding.expected),
         ("actual", finding.actual),
         ("meaning", _MEANINGS.get(finding.code, "")),
@@ -112,7 +116,7 @@ def report_error(error: BaseException, home: Path) -> int:
     """Tell an error on stderr; gives the exit code. A bug leaves a report file in the home."""
     code = code_of(error)
     if isinstance(error, FindingError):
-        for line in finding_lines(error.finding):
+        for line in finding_lines(error.finding, with_origin=True):
             say(line)
         return code
     if code == BUG:

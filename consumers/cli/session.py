@@ -184,7 +184,7 @@ def _caught_up(ledger: OpenLedger, reading: Reading) -> ReadStore:
         if not broken or error.finding.index <= index or store.head(log).size <= index:
             store.close()
             raise
-        for line in finding_lines(error.finding):
+        for line in finding_lines(error.finding, with_origin=True):
             say(line)
         say(f"  shown     only what was verified up to index {index:,}")
         return store

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from consumers.bootstrap import OpenLedger, open_ledger, utc_now
+from consumers.bootstrap import OpenLedger, SettingsError, open_ledger, utc_now
 from consumers.cli.errors import FAILED, PASSED, REFUSED, NotFoundError, UsageError
 from consumers.cli.options import Common
 from consumers.cli.output import Basis, basis_of, show_value, write
@@ -102,7 +102,13 @@ def import_log(
         ledger = open_ledger(settings)
     else:
         say(f"no log in {settings.home} yet: creating one")
-        ledger = _create(common)
+        try:
+            ledger = _create(common)
+        except SettingsError:
+            if not settings.trust_path.exists():
+                raise
+            # Another import of the same home was quicker, and has pinned what it made.
+            ledger = open_ledger(settings)
     with ledger:
         options = ImportOptions(source, prefix, timezone, mapping)
         with progress(f"importing {file.name}", "events") as advance:

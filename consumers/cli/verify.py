@@ -332,4 +332,5 @@ def _show_findings(
             counts.append(f"further {result.more_findings:,}")
         write(f"  also      {', '.join(counts)} (--format json lists them)")
     if bad >= 0:
-        write(f"  first bad index  {bad:,}")
+        where = f"{log_of(result.origin)}/{bad}" if several else f"{bad:,}"
+        write(f"  first bad index  {where}")

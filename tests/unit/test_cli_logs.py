@@ -109,6 +109,11 @@ def test_an_altered_entry_is_named_with_its_log(
     assert code == 1
     assert "✗ FAILED  store.leaf_mismatch  (log 2, dossier P-" in shown
     assert "--at-index 2/0 --home" in shown
+    assert "first bad index  2/1" in shown
+    for read in Path(home).glob("read.sqlite*"):
+        read.unlink()
+    assert run(["status", "--home", home]) == 1
+    assert "\n  log       audit/2\n" in capsys.readouterr().err
     code, shown = pal(capsys, "verify", "--home", home, "--format", "json")
     verdicts = [result["verdict"] for result in json.loads(shown)["results"]]
     assert verdicts == ["passed", "passed", "failed"]
