@@ -202,7 +202,6 @@ class Projector:
             store,
             genesis_leaf=self._genesis_leaves.get(reader.origin),
             strict_rows=self._strict_rows,
-            live=True,
             share=len(self._readers),
         )
         self._note(projector)

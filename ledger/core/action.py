@@ -154,9 +154,10 @@ def check_action(action: Action) -> None:
     of stream, a type of that kind.
     """
     _check_form("id", action.id, _ID)
-    for field, ids in (("corrects", action.corrects), ("causes", action.causes)):
-        for place, text in enumerate(ids):
-            _check_form(f"{field}[{place}]", text, _ID)
+    if action.corrects or action.causes:
+        for field, ids in (("corrects", action.corrects), ("causes", action.causes)):
+            for place, text in enumerate(ids):
+                _check_form(f"{field}[{place}]", text, _ID)
     if not matches(_TYPE, action.type):
         _check_form("type", action.type, _TYPE)
     if not matches(_STREAM, action.stream):
@@ -200,8 +201,11 @@ def read_action(data: bytes) -> Action | None:
 
 
 def reread_action(data: bytes) -> Action:
-    """The action in bytes that were read and checked before: from a verified entry, say."""
-    return _decoder.decode(data)
+    """The action in canonical bytes of a verified entry, not checked; raises `ActionError`."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise ActionError(str(error)) from error
 
 
 def decode_action(data: bytes) -> Action:

@@ -99,6 +99,7 @@ def prove_all_inclusions(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[byt
     return level[0], [tuple(path) for path in paths]
 
 
+@lru_cache(maxsize=16_384)
 def inclusion_length(at: int, size: int) -> int:
     """How many hashes the inclusion proof of leaf `at` in a tree of `size` has."""
     if not 0 <= at < size:

@@ -7,6 +7,7 @@ root of the actions; each action carries its place and inclusion proof and so ve
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from ledger.core.merkle import leaf_hash, prove_all_inclusions, root_from_inclusion
+from ledger.core.merkle import leaf_hash, node_hash, prove_all_inclusions, root_from_inclusion
 from ledger.entry.entry import Entry, Signature
 
 _PREFIX: Final = b"pal/actions/v1\n"
@@ -58,17 +59,37 @@ def submission_roots(entries: Sequence[Entry]) -> list[bytes | None]:
         size = entries[place].seal.sigs[0].size
         together = entries[place : place + size]
         if len(together) == size and _is_whole(together):
-            root, paths = prove_all_inclusions([leaf_hash(e.action_bytes) for e in together])
-            texts = {item: b64encode(item).decode() for path in paths for item in path}
-            if all(
-                entry.seal.sigs[0].path == tuple([texts[item] for item in path])
-                for entry, path in zip(together, paths, strict=True)
-            ):
+            root, paths = _tree([leaf_hash(entry.action_bytes) for entry in together])
+            if paths == [entry.seal.sigs[0].path for entry in together]:
                 roots[place : place + size] = [root] * size
                 place += size
                 continue
         place += 1
     return roots
+
+
+def _tree(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[str, ...]]]:
+    """The root over some leaves and the path of each, written as in a seal.
+
+    Level by level over all leaves at once, because each node is written once for all below it.
+    """
+    level, width, size = list(leaves), 1, len(leaves)
+    columns: list[list[str]] = []
+    while len(level) > 1:
+        # A node without a sibling is carried up as it is: its leaves have nothing at this level.
+        texts = [b2a_base64(node, newline=False).decode() for node in level]
+        if len(level) & 1:
+            texts.append("")
+        columns.append([texts[(at // width) ^ 1] for at in range(size)])
+        paired = [node_hash(*pair) for pair in zip(level[::2], level[1::2], strict=False)]
+        level = paired + level[len(paired) * 2 :]
+        width *= 2
+    if not columns:
+        return level[0], [()]
+    paths = list(zip(*columns, strict=True))
+    if size & (size - 1):
+        paths = [tuple(filter(None, path)) for path in paths]
+    return level[0], paths
 
 
 def _is_whole(entries: Sequence[Entry]) -> bool:
@@ -203,6 +224,10 @@ class KeyRing:
         if not sigs:
             msg = "no signature"
             raise SignatureError(msg)
+        if root is not None:
+            (only,) = sigs
+            if self.remembers(only, root) and only.key not in self._revoked:
+                return
         leaf = leaf_hash(action) if root is None else b""
         for signature in sigs:
             if signature.key not in self._keys:

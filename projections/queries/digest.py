@@ -6,6 +6,7 @@ recorded_at, leaf and cursor, and without the log's own streams (DESIGN.md secti
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -25,12 +26,16 @@ _QUERIES: Final = {
     "officer_type": "SELECT * FROM officer_type ORDER BY officer, type",
 }
 
+PROJECTIONS: Final = tuple(_QUERIES)
+"""The names of all that have a digest."""
 
-def digests(store: ReadStore) -> dict[str, str]:
-    """The hex digest of each projection by name."""
+
+def digests(store: ReadStore, names: Iterable[str] = PROJECTIONS) -> dict[str, str]:
+    """The hex digest of each projection by name, of all or of some."""
     encoder = msgspec.json.Encoder()
     found: dict[str, str] = {}
-    for name, query in _QUERIES.items():
+    for name in names:
+        query = _QUERIES[name]
         hasher = sha256()
         for row in store.connection.execute(query):
             hasher.update(encoder.encode(row) + b"\n")

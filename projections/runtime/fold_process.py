@@ -10,12 +10,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import IO, BinaryIO, Final, Self
 
 import msgspec
 
 from ledger.app.submission import UnavailableError
+from ledger.core.findings import Finding, FindingError
+from projections.queries.digest import PROJECTIONS, digests
 from projections.runtime.batch import Batch
 from projections.runtime.collection import rare_collection
 from projections.runtime.folding import Folder
@@ -29,6 +32,9 @@ FEW_ENTRIES_MAX: Final = 5_000
 
 _LENGTH_BYTES: Final = 4
 _DONE: Final = b"done"
+_FOUND: Final = b"found"
+_OWN_SHARE: Final = ("timeline",)
+"""Half of the work of all digests."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Batch)
@@ -52,7 +58,10 @@ class FoldProcess:
         if self._process is not None:
             if self._process.poll() is None:
                 self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+            for pipe in _pipes(self._process):
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def send(self, batch: Batch) -> None:
         """Hand over a batch; waits while the process is busy. Raises `UnavailableError`."""
@@ -72,9 +81,26 @@ class FoldProcess:
         if self._process is None:
             fold_all(self._path, self._few)
             return
-        answer, _ = self._process.communicate()
-        if answer != _DONE or self._process.returncode:
+        input_, output = _pipes(self._process)
+        try:
+            input_.close()
+        except BrokenPipeError as error:
+            raise self._ended(self._process) from error
+        answer = output.read(len(_DONE))
+        if answer != _DONE:
+            raise self._ended(self._process, answer)
+
+    def digests(self, store: ReadStore) -> dict[str, str]:
+        """The digests of `store`, opened after `finish`: the other process computes its share."""
+        if self._process is None:
+            return digests(store)
+        found = digests(store, _OWN_SHARE)
+        _, output = _pipes(self._process)
+        answer = output.read()
+        if self._process.wait():
             raise self._ended(self._process)
+        found |= msgspec.json.decode(answer, type=dict[str, str])
+        return {name: found[name] for name in PROJECTIONS}
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -86,26 +112,36 @@ class FoldProcess:
         )
 
     def _write(self, process: subprocess.Popen[bytes], data: bytes) -> None:
-        pipe = process.stdin
-        assert pipe is not None  # noqa: S101 - opened as a pipe
+        pipe, _ = _pipes(process)
         try:
             pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
             pipe.write(data)
         except BrokenPipeError as error:
             raise self._ended(process) from error
 
-    def _ended(self, process: subprocess.Popen[bytes]) -> UnavailableError:
+    def _ended(self, process: subprocess.Popen[bytes], answer: bytes = b"") -> Exception:
+        """Why the process ended early: what it found, or what befell it."""
+        answer += _pipes(process)[1].read()
+        if answer.startswith(_FOUND):
+            finding = msgspec.json.decode(answer.removeprefix(_FOUND), type=Finding)
+            return FindingError(finding)
         return UnavailableError(
             f"the folding process ended with exit code {process.wait()}; why stands above",
             next_step="see to memory and disk space, then pal rebuild again",
         )
 
 
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
+    assert process.stdout is not None  # noqa: S101 - the same
+    return process.stdin, process.stdout
+
+
 def fold_all(path: Path, batches: Iterable[Batch]) -> None:
     """Fold batches into the new store at `path` and put it on the disk, with its indexes."""
     store = ReadStore.open(path)
     store.unguarded()
-    folder, waiting = Folder(store), 0
+    folder, waiting = Folder(store, live=False), 0
     for batch in batches:
         folder.add(batch)
         waiting += len(batch.entries)
@@ -118,12 +154,26 @@ def fold_all(path: Path, batches: Iterable[Batch]) -> None:
     store.close()
 
 
+def main(path: Path, batches: BinaryIO, answers: BinaryIO) -> int:
+    """Fold what comes, then compute a share of the digests; gives the exit code."""
+    try:
+        with rare_collection():
+            fold_all(path, _batches(batches))
+    except FindingError as error:
+        answers.write(_FOUND + msgspec.json.encode(error.finding))
+        return 1
+    answers.write(_DONE)
+    answers.flush()
+    with closing(ReadStore.open(path)) as folded:
+        others = digests(folded, [name for name in PROJECTIONS if name not in _OWN_SHARE])
+    answers.write(msgspec.json.encode(others))
+    return 0
+
+
 def _batches(pipe: BinaryIO) -> Iterator[Batch]:
     while length := pipe.read(_LENGTH_BYTES):
         yield _decoder.decode(pipe.read(int.from_bytes(length, "big")))
 
 
 if __name__ == "__main__":
-    with rare_collection():
-        fold_all(Path(sys.argv[1]), _batches(sys.stdin.buffer))
-    sys.stdout.buffer.write(_DONE)
+    sys.exit(main(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer))

@@ -1,4 +1,8 @@
-"""Verified batches on their way into the read store: folded in memory, written in one go."""
+"""Verified batches on their way into the read store: folded in memory, written in one go.
+
+Live, an entry that this software cannot read parks its whole stream and the others go on; a rebuild
+fails instead.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.core.action import plain_id, reread_action
+from ledger.core.action import Action, ActionError, check_action, plain_id, reread_action
 from ledger.core.chain import StreamHead
+from ledger.core.findings import Finding, FindingError, Verdict
+from ledger.core.ids import log_of
+from ledger.domain.events import EventError, decode_event
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, Effects, fold_dossier
 from projections.folds.names import plain_text
 from projections.folds.officer import Tally
-from projections.runtime.batch import Batch
+from projections.runtime.batch import Batch, Verified
 from projections.store.sqlite import Cursor, ReadStore
 
 FOLDS_REMEMBERED_MAX: Final = 20_000
@@ -22,6 +29,14 @@ _fold_decoder = msgspec.json.Decoder(DossierFold)
 _fold_encoder = msgspec.json.Encoder()
 
 Row = tuple[Any, ...]
+
+
+class UnreadableError(ValueError):
+    """An entry that counts, whose action this software cannot apply; `type` is what it says."""
+
+    def __init__(self, type_name: str, why: object) -> None:
+        super().__init__(str(why))
+        self.type = type_name
 
 
 class OvertakenError(Exception):
@@ -54,16 +69,19 @@ class FoldCache:
 class Folder:
     """Folds batches into a store: `write` one, or `add` several and `commit` them together.
 
+    `live` says to park what cannot be read; otherwise `FindingError` (`projection.unreadable`).
     `share` is the number of folders that share the memory set aside for folds.
     """
 
-    def __init__(self, store: ReadStore, share: int = 1) -> None:
+    def __init__(self, store: ReadStore, *, live: bool, share: int = 1) -> None:
         self._store = store
+        self._live = live
         self._cache = FoldCache(FOLDS_REMEMBERED_MAX // share)
         self._forget()
 
     def _forget(self) -> None:
         """Begin with nothing that waits to be written."""
+        self._parked = set(self._store.parked_streams())
         self._folds: dict[str, DossierFold] = {}
         self._intervals: dict[tuple[str, int], Row] = {}
         self._handovers: list[Row] = []
@@ -92,7 +110,7 @@ class Folder:
                 raise OvertakenError  # noqa: TRY301 - one way out for every error
             self._cursors[log] = batch.after
             self._heads |= batch.heads
-            self._fold(batch, log)
+            self._fold(batch)
             self._write_rare(batch, log)
         except BaseException:
             self._undo()
@@ -119,12 +137,20 @@ class Folder:
             self._store.connection.execute("ROLLBACK")
         self._forget()
 
-    def _fold(self, batch: Batch, log: int) -> None:
-        folds = self._load(batch)
+    def _fold(self, batch: Batch) -> None:
+        folds, log = self._load(batch), batch.after.log
         timeline: list[Row] = []
         for entry in batch.entries:
-            action = reread_action(entry.action)
-            stream, actor = entry.stream, action.actor
+            stream = entry.stream
+            if stream in self._parked:
+                continue
+            data = entry.data[entry.data.index(b"\n") + 1 :]
+            try:
+                action = _known_action(data)
+            except UnreadableError as error:
+                self._park(batch.after.origin, entry, error)
+                continue
+            actor = action.actor
             timeline.append(
                 (
                     log,
@@ -137,7 +163,7 @@ class Folder:
                     actor.kind,
                     actor.id,
                     entry.leaf,
-                    entry.action,
+                    data,
                 )
             )
             if stream in folds:
@@ -149,10 +175,31 @@ class Folder:
                 self._named.add((stream.partition(":")[0], plain_id(stream)))
         for fold in folds.values():
             dossier = fold.state.dossier_id
-            self._folds[dossier] = fold
-            self._named.add(("dossier", dossier))
+            if dossier:  # else parked at its first entry
+                self._folds[dossier] = fold
+                self._named.add(("dossier", dossier))
         self._store.connection.executemany(
             "INSERT INTO timeline VALUES (?,?,?,?,?,?,?,?,?,?,?)", timeline
+        )
+
+    def _park(self, origin: str, entry: Verified, error: UnreadableError) -> None:
+        """Fold nothing more of a stream; its links are checked on, and its keys are valid."""
+        if not self._live:
+            raise FindingError(
+                Finding(
+                    code="projection.unreadable",
+                    verdict=Verdict.FAILED,
+                    message=str(error),
+                    origin=origin,
+                    index=entry.index,
+                    stream=entry.stream,
+                    next_step="install newer software, then pal rebuild again",
+                )
+            )
+        self._parked.add(entry.stream)
+        self._store.connection.execute(
+            "INSERT OR IGNORE INTO parked VALUES (?,?,?,?,?,?)",
+            (entry.stream, log_of(origin), entry.index, error.type, str(error), entry.data),
         )
 
     def _load(self, batch: Batch) -> dict[str, DossierFold]:
@@ -191,10 +238,6 @@ class Folder:
             [(log, key.index, key.type, key.action) for key in batch.keys],
         )
         run(
-            "INSERT OR IGNORE INTO parked VALUES (?,?,?,?,?,?)",
-            [(p.stream, log, p.index, p.type, p.error, p.data) for p in batch.parked],
-        )
-        run(
             "INSERT OR IGNORE INTO finding (log, code, idx, position, finding) VALUES (?,?,?,?,?)",
             [(log, f.code, f.index, f.offset, msgspec.json.encode(f)) for f in batch.findings],
         )
@@ -231,6 +274,17 @@ class Folder:
             "INSERT OR IGNORE INTO name VALUES (?,?,?)",
             [(kind, name, plain_text(name)) for kind, name in sorted(named) if kind != "ledger"],
         )
+
+
+def _known_action(data: bytes) -> Action:
+    """The action of a verified entry; raises `UnreadableError` where type or data are unknown."""
+    try:
+        action = reread_action(data)
+        check_action(action)
+        decode_event(action.type, action.data)
+    except (ActionError, EventError) as error:
+        raise UnreadableError(str(msgspec.json.decode(data).get("type")), error) from error
+    return action
 
 
 def _dossier_row(item: tuple[str, DossierFold]) -> Row:

@@ -55,7 +55,6 @@ def rebuild(
                 older,
                 genesis_leaf=genesis_leaves.get(reader.origin),
                 strict_rows=strict_rows,
-                live=False,
                 share=len(readers),
             )
             while (batch := verifier.step()) is not None:
@@ -66,8 +65,8 @@ def rebuild(
                     raise verifier.error
             verified += verifier.size
         folding.finish()
-    with closing(ReadStore.open(beside)) as fresh:
-        heads, found = _heads(fresh), digests(fresh)
+        with closing(ReadStore.open(beside)) as fresh:
+            heads, found = _heads(fresh), folding.digests(fresh)
     compared = _compare(path, heads, found)
     remove_store(path)
     beside.replace(path)

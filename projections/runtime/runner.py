@@ -19,7 +19,6 @@ def project(
     genesis_leaves: Mapping[str, str],
     strict_rows: bool,
     on_progress: Callable[[int], None] | None = None,
-    live: bool = True,
 ) -> int:
     """Fold what the logs have beyond the store's cursors; gives how many entries were folded.
 
@@ -42,7 +41,6 @@ def project(
                 store,
                 genesis_leaf=genesis_leaves.get(reader.origin),
                 strict_rows=strict_rows,
-                live=live,
                 share=len(readers),
             )
             while projector.step():
@@ -86,27 +84,24 @@ class LogProjector:
         *,
         genesis_leaf: str | None,
         strict_rows: bool,
-        live: bool,
         share: int = 1,
     ) -> None:
         self.reader = reader
         self._store = store
         self._genesis_leaf = genesis_leaf
         self._strict_rows = strict_rows
-        self._live = live
         self._share = share
         self._begin()
 
     def _begin(self) -> None:
         """Stand where the store stands in this log."""
-        self._folder = Folder(self._store, self._share)
+        self._folder = Folder(self._store, live=True, share=self._share)
         self._verifier = LogVerifier(
             self.reader,
             self._store,
             _StoredHeads(self._store),
             genesis_leaf=self._genesis_leaf,
             strict_rows=self._strict_rows,
-            live=self._live,
             share=self._share,
         )
 

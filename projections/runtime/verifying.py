@@ -1,8 +1,7 @@
-"""Reading a log record by record: what counts, what is void, what stops, what a fold may apply.
+"""Reading a log record by record: what counts, what is void, where to stop.
 
 It stops, loudly, at a gap, a broken link or a log that is not the one it knows; nothing is skipped
-silently. Live, an entry that this software cannot read parks its whole stream and the others go on;
-a rebuild fails instead.
+silently.
 """
 
 from __future__ import annotations
@@ -13,25 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from ledger.app.ports import LogReader, Record
+from ledger.app.read_ahead import read_ahead
 from ledger.core.canonical import decode_canonical
 from ledger.core.chain import EMPTY_HEAD, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.ids import log_of
 from ledger.core.merkle import leaf_hash
-from ledger.entry.entry import Entry, NewerFormatError, Signature
+from ledger.entry.entry import Entry, Signature
 from ledger.entry.log_state import LogState, Stray, StrayTracker
-from ledger.entry.signatures import submission_roots
-from projections.runtime.batch import (
-    Applied,
-    Batch,
-    OwnEntry,
-    Parked,
-    UnreadableError,
-    known_action,
-)
+from projections.runtime.batch import Batch, OwnEntry, Verified
 from projections.store.sqlite import Cursor, ReadStore
 
-BATCH_RECORDS: Final = 2_000
+BATCH_RECORDS: Final = 5_000
 """Records of one batch: large enough to be quick, small enough to bound memory."""
 
 STREAMS_REMEMBERED_MAX: Final = 200_000
@@ -42,6 +34,8 @@ _KEY_TYPES: Final = frozenset(
 )
 _THREADS: Final = os.cpu_count() or 1
 """Checking a signature lets other threads run: one for each core."""
+_INLINE_MAX: Final = 4
+"""Fewer signatures are checked here: handing them over takes as long."""
 
 
 class OlderHeads(Protocol):
@@ -100,7 +94,6 @@ class LogVerifier:
         *,
         genesis_leaf: str | None,
         strict_rows: bool,
-        live: bool,
         share: int = 1,
     ) -> None:
         self.reader = reader
@@ -111,15 +104,13 @@ class LogVerifier:
         self.error: FindingError | None = None
         """What ended the newest batch before its last record: raise it once that is written."""
         self._state = _VerifiedState(reader.origin, genesis_leaf, older)
-        self._parked: set[str] = set()
         if store is not None and self.cursor is not None:
             _compare(reader, self.cursor, genesis_leaf)
-            self._parked.update(store.parked_streams(log))
             if self.cursor.head != EMPTY_HEAD:
                 self._state.restore(self.cursor, store.log_keys(log))
         self._strays = StrayTracker()
         self._strict_rows = strict_rows
-        self._live = live
+        self._pool: ThreadPoolExecutor | None = None
         self._streams_most = STREAMS_REMEMBERED_MAX // share
         # What a cursor may say: the newest entry that counts and was taken, not strays behind it.
         self._taken = self.position
@@ -137,7 +128,7 @@ class LogVerifier:
         records = self.reader.read(self.position, BATCH_RECORDS)
         if not records:
             return None
-        batch = Batch(self.cursor, self._after(), [], {}, [], [], [])
+        batch = Batch(self.cursor, self._after(), [], {}, [], [])
         self.error = self._take(records, batch)
         self._state.forget(self._streams_most)
         self.position = records[-1].position + 1
@@ -149,40 +140,25 @@ class LogVerifier:
 
     def _take(self, records: Sequence[Record], batch: Batch) -> FindingError | None:
         """Judge records in order; an error ends the batch behind what came before it."""
-        decoded, newer = self._decode(records)
-        entries = [item for item in decoded if isinstance(item, Entry)]
-        roots = submission_roots(entries)
-        self._check_signatures(self._state.keys.unverified(entries, roots))
-        root = iter(roots)
-        for record, item in zip(records, decoded, strict=False):
-            if isinstance(item, Stray):
-                error = self._take_stray(record, item, batch)
-            else:
-                own = next(root)
-                placed = self._state.place(item)
-                if isinstance(placed, Stray):
+        for ahead in read_ahead(records, self._state):
+            self._check_signatures(ahead.unverified)
+            for record, read, root in ahead.records:
+                placed = self._state.place(read) if isinstance(read, Entry) else read
+                if isinstance(placed, Entry):
+                    error = self._take_entry(record, placed, root, batch)
+                elif isinstance(placed, Stray):
                     error = self._take_stray(record, placed, batch)
                 else:
-                    error = self._take_entry(record, placed, own, batch)
-            if error is not None:
-                return error
-        if newer is None:
-            return None
-        size = self._state.head.size
-        return self._error(
-            "entry.newer_format", str(newer), index=size, verdict=Verdict.INDETERMINATE
-        )
-
-    def _decode(
-        self, records: Sequence[Record]
-    ) -> tuple[list[Entry | Stray], NewerFormatError | None]:
-        """What the records are by themselves, up to one that is of a newer format."""
-        decoded: list[Entry | Stray] = []
-        try:
-            decoded.extend(self._state.decode(record.data) for record in records)
-        except NewerFormatError as newer:
-            return decoded, newer
-        return decoded, None
+                    size = self._state.head.size
+                    error = self._error(
+                        "entry.newer_format",
+                        str(placed),
+                        index=size,
+                        verdict=Verdict.INDETERMINATE,
+                    )
+                if error is not None:
+                    return error
+        return None
 
     def _check_signatures(self, wanted: Sequence[tuple[Signature, bytes]]) -> None:
         """Verify submissions ahead of their entries; what does not verify is found again there."""
@@ -191,12 +167,13 @@ class LogVerifier:
         def check(part: Sequence[tuple[Signature, bytes]]) -> list[bool]:
             return [keys.is_genuine(signature, root) for signature, root in part]
 
-        parts = [wanted[place::_THREADS] for place in range(min(_THREADS, len(wanted)))]
-        if len(parts) <= 1:
-            answers = [check(part) for part in parts]
+        if len(wanted) <= _INLINE_MAX:
+            parts, answers = [wanted], [check(wanted)]
         else:
-            with ThreadPoolExecutor(len(parts), "pal-signatures") as pool:
-                answers = list(pool.map(check, parts))
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_THREADS, "pal-signatures")
+            parts = [wanted[place::_THREADS] for place in range(_THREADS)]
+            answers = list(self._pool.map(check, parts))
         for part, genuine in zip(parts, answers, strict=True):
             for (signature, root), good in zip(part, genuine, strict=True):
                 if good:
@@ -242,9 +219,7 @@ class LogVerifier:
                 return FindingError(judged.findings[0])
             batch.findings.extend(judged.findings)
         if not judged.void:
-            error = self._apply(entry, batch)
-            if error is not None:
-                return error
+            self._hand_over(entry, batch)
         if entry.seal.index == 0:
             self._genesis = entry.leaf
         self._taken = record.position + 1
@@ -252,36 +227,15 @@ class LogVerifier:
         self._recorded_at = self._state.recorded_at
         return None
 
-    def _apply(self, entry: Entry, batch: Batch) -> FindingError | None:
-        """Hand the entry to the folds, or park its stream."""
+    def _hand_over(self, entry: Entry, batch: Batch) -> None:
         seal = entry.seal
         stream = seal.stream
-        if stream not in self._parked:
-            try:
-                known_action(entry)
-            except UnreadableError as error:
-                if not self._live:
-                    return self._error(
-                        "projection.unreadable", str(error), index=seal.index, stream=stream
-                    )
-                self._parked.add(stream)
-                batch.parked.append(Parked(stream, seal.index, seal.type, str(error), entry.data))
-            else:
-                batch.entries.append(
-                    Applied(
-                        seal.index,
-                        stream,
-                        seal.version,
-                        seal.recorded_at,
-                        entry.leaf,
-                        entry.action_bytes,
-                    )
-                )
-        # A parked stream is not folded, but its links are checked and its keys are valid.
+        batch.entries.append(
+            Verified(seal.index, stream, seal.version, seal.recorded_at, entry.leaf, entry.data)
+        )
         batch.heads[stream] = self._state.streams[stream]
         if seal.type in _KEY_TYPES and stream == self._state.own_stream:
             batch.keys.append(OwnEntry(seal.index, seal.type, entry.action_bytes))
-        return None
 
     def _error(
         self,

@@ -180,10 +180,9 @@ class ReadStore:
         """Type and action of the entries of a log that changed its keys, in order."""
         return self.rows("SELECT type, action FROM log_key WHERE log = ? ORDER BY idx", (log,))
 
-    def parked_streams(self, log: int) -> list[str]:
-        """The streams of a log that are parked."""
-        rows = self.rows("SELECT stream FROM parked WHERE log = ?", (log,))
-        return [stream for (stream,) in rows]
+    def parked_streams(self) -> list[str]:
+        """The streams that are parked, of every log."""
+        return [stream for (stream,) in self.rows("SELECT stream FROM parked")]
 
     def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""

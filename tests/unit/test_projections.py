@@ -125,10 +125,9 @@ def ledger_action(number: int, origin: str, type_name: str, data: dict[str, Any]
     )
 
 
-def run(log: GrowingLog, store: ReadStore, *, strict: bool = True, live: bool = True) -> int:
-    return project(
-        [log], store, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=strict, live=live
-    )
+def run(log: GrowingLog, store: ReadStore, *, strict: bool = True) -> int:
+    leaves = {log.origin: log.genesis_leaf}
+    return project([log], store, genesis_leaves=leaves, strict_rows=strict)
 
 
 @pytest.fixture

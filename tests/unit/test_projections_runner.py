@@ -29,15 +29,14 @@ def store(tmp_path: Path) -> Iterator[ReadStore]:
     opened.close()
 
 
-def catch_up(log: Log, store: ReadStore, *, strict: bool = False, live: bool = True) -> int:
-    return project(
-        [log], store, genesis_leaves={log.origin: log.genesis_leaf}, strict_rows=strict, live=live
-    )
+def catch_up(log: Log, store: ReadStore, *, strict: bool = False) -> int:
+    leaves = {log.origin: log.genesis_leaf}
+    return project([log], store, genesis_leaves=leaves, strict_rows=strict)
 
 
-def stopped(log: Log, store: ReadStore, *, strict: bool = False, live: bool = True) -> str:
+def stopped(log: Log, store: ReadStore, *, strict: bool = False) -> str:
     with pytest.raises(FindingError) as caught:
-        catch_up(log, store, strict=strict, live=live)
+        catch_up(log, store, strict=strict)
     return caught.value.finding.code
 
 
@@ -157,14 +156,26 @@ def test_an_unknown_type_parks_its_stream_and_the_others_go_on(store: ReadStore)
     assert indexes(store) == [0, 1, 2, 5, 7]
 
 
-def test_a_rebuild_fails_on_what_it_cannot_read(tmp_path: Path, store: ReadStore):
+@pytest.mark.parametrize("few", [0, 5_000])
+def test_a_rebuild_fails_on_what_it_cannot_read(
+    tmp_path: Path, store: ReadStore, monkeypatch: pytest.MonkeyPatch, few: int
+):
+    monkeypatch.setattr("projections.runtime.fold_process.FEW_ENTRIES_MAX", few)
     log = Log()
     log.append(imported("A", "b", 0))
     log.append(act("teleported", "A", "b", 1))
-    assert stopped(log, store, live=False) == "projection.unreadable"
-    assert store.head().size == 2
-    # The next run meets it again.
-    assert stopped(log, store, live=False) == "projection.unreadable"
+    catch_up(log, store)
+    leaves = {log.origin: log.genesis_leaf}
+    with pytest.raises(FindingError) as caught:
+        rebuild([log], store.path, genesis_leaves=leaves, strict_rows=True)
+    found = caught.value.finding
+    assert (found.code, found.index, found.stream) == (
+        "projection.unreadable",
+        2,
+        "dossier:A",
+    )
+    # What is live goes on as it was, the stream parked.
+    assert (store.head(), store.parked_streams()) == (log.head, ["dossier:A"])
 
 
 def test_keys_enrolled_in_a_parked_stream_stay_valid(store: ReadStore):

@@ -131,7 +131,7 @@ def test_an_entry_that_cannot_be_read_parks_its_stream_and_the_others_go_on(tmp_
     path = tmp_path / "read.sqlite"
     assert run_to_the_end(follower([log], path))[-1].position == 5
     store = ReadStore.open(path)
-    assert store.parked_streams(0) == ["dossier:A"]
+    assert store.parked_streams() == ["dossier:A"]
     assert store.rows("SELECT idx FROM timeline ORDER BY idx") == [(0,), (1,), (4,)]
     store.close()
 
