@@ -71,9 +71,8 @@ class _Feeding:
             except LedgerError:
                 if not self.run.give_up(part):
                     raise
-                streams = {name: open_ for name, open_ in streams.items() if open_.part is not part}
         self.run.flush()
-        if streams:
+        if any(stream.part in self.run.parts.values() for stream in streams.values()):
             raise FileRefusedError(path, 0, "the file changed while it was read")
 
     def _read_line(self, line: jsonl_log.ActionLine, stream: _OpenStream) -> None:

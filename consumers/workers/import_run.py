@@ -33,6 +33,12 @@ WINDOW_ACTIONS: Final = 4 * SUBMISSION_ACTIONS_MAX
 WINDOW_BYTES: Final = 16 * 2**20
 """The same for their bytes."""
 
+QUEUED_ACTIONS_MAX: Final = 8 * WINDOW_ACTIONS
+"""Actions queued for all logs of a ledger together: memory does not grow with their number."""
+
+QUEUED_BYTES_MAX: Final = 4 * WINDOW_BYTES
+"""The same for their bytes."""
+
 _SEAL_AMPLE: Final = 8 * 1024
 """More than a seal with one signature takes beside its stream: most actions need no reckoning."""
 
@@ -100,6 +106,11 @@ class LogImport:
         self._window: list[SignedAction] = []
         self._pending: dict[str, bytes] = {}
         self._bytes = 0
+
+    @property
+    def queued(self) -> tuple[int, int]:
+        """Actions that wait to be sent, and their bytes."""
+        return len(self._window), self._bytes
 
     def refuse(self, line: int, case: str, field: str, reason: str) -> None:
         """Note that a case is refused, and why."""
@@ -242,6 +253,10 @@ class ImportRun:
         """Report that so many events of the file are done with."""
         self._done += events
         self._progress(self._done, self._total)
+        queued = [part.queued for part in self.parts.values()]
+        actions, size = (sum(numbers) for numbers in zip((0, 0), *queued, strict=True))
+        if actions >= QUEUED_ACTIONS_MAX or size >= QUEUED_BYTES_MAX:
+            self.flush()
 
     def part_of(self, stream: str, events: int) -> LogImport | None:
         """What this pass does in the log of a stream; None where that log is not its own: then

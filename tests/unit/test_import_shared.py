@@ -14,13 +14,14 @@ import pytest
 
 from consumers.bootstrap import OpenLedger, Settings, open_ledger, utc_now
 from consumers.creation import create_ledger
-from consumers.workers import import_shared
-from consumers.workers.import_run import ImportSummary
+from consumers.workers import import_run, import_shared
+from consumers.workers.import_run import ImportRun, ImportSummary
 from consumers.workers.import_shared import SharedImport
 from consumers.workers.importer import ImportOptions, import_file, read_source
 from ledger.app.ports import EntryLog
 from ledger.app.submission import Submission, UnavailableError
 from ledger.core.ids import log_number
+from ledger.entry.entry import decode_entry
 
 LOGS = 4
 CASES = 40
@@ -198,3 +199,39 @@ def test_why_an_owned_log_does_not_open_is_said(file: Path, home: Settings) -> N
         share.problems = {3: UnavailableError("log 3 is overwritten")}
         with pytest.raises(UnavailableError, match="overwritten"):
             run(file, opened, share)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_what_waits_for_all_logs_together_is_bounded(
+    file: Path, home: Settings, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_run, "QUEUED_ACTIONS_MAX", 12)
+    waiting: list[int] = []
+    with open_ledger(home) as opened:
+        path = file
+        if ending == ".jsonl":
+            key = opened.keys.load_signing_key("source")
+            import_file(file, opened.logs, key, opened.keys, ImportOptions(), now=utc_now)
+            records = (r for log in opened.logs for r in log.read(1, 1_000))
+            path = file.with_suffix(ending)
+            path.write_bytes(b"".join(decode_entry(r.data).action_bytes + b"\n" for r in records))
+            other = Settings(file.parent / "other")
+            create_ledger(other, "audit", logs=LOGS).close()
+            home = other
+    with open_ledger(home) as opened:
+        source = read_source(path, ImportOptions())
+        run = ImportRun(
+            path,
+            dict(enumerate(opened.logs)),
+            LOGS,
+            key=opened.keys.load_signing_key("source"),
+            keys=opened.keys,
+            now=utc_now,
+            progress=lambda _done, _total: waiting.append(
+                sum(part.queued[0] for part in run.parts.values())
+            ),
+            events=source.events,
+        )
+        source.feed(run)
+        assert sum(part.recorded for part in run.parts.values()) == 2 * CASES
+    assert 10 <= max(waiting) <= 13
