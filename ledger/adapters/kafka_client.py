@@ -179,6 +179,20 @@ class Partition:
         # The future is aiokafka's own and shared; not waiting for it harms nobody.
         self._client.force_metadata_update()
 
+    async def leader_address(self) -> str:
+        """`host:port` of the broker that leads the partition now; where nobody says so in time, the
+        bootstrap addresses.
+        """
+        asked = self._client.force_metadata_update()
+        # Time for two brokers: the first that is asked may be the one that hangs.
+        done, _ = await asyncio.wait({asked}, timeout=2 * REQUEST_SECONDS)
+        node = self._client.cluster.leader_for_partition(TopicPartition(self.topic, self.partition))
+        broker = self._client.cluster.broker_metadata(node) if done and node is not None else None
+        if broker is None:
+            return self.bootstrap
+        host = f"[{broker.host}]" if ":" in broker.host else broker.host
+        return f"{host}:{broker.port}"
+
     async def fetch(self, offset: int, *, max_bytes: int, wait_ms: int = 0) -> Chunk:
         """What lies from `offset` on; waits up to `wait_ms` for something where the log ends.
 

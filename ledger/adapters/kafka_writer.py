@@ -285,7 +285,8 @@ class KafkaWriter:
                     )
                     self._checked = True
             producer = AIOKafkaProducer(
-                bootstrap_servers=partition.bootstrap,
+                # Of several brokers one may hang, and it may be the one that is asked first.
+                bootstrap_servers=await partition.leader_address(),
                 client_id="pal-writer",
                 acks="all",
                 enable_idempotence=True,
@@ -296,8 +297,6 @@ class KafkaWriter:
                 request_timeout_ms=int(BATCH_SECONDS * 1000),
                 **partition.security.client_options(),
             )
-            partition.renew()
-            # Not BATCH_SECONDS: of several brokers it may have asked one that hangs.
             await asyncio.wait_for(producer.start(), START_SECONDS)
         except _NOT_ALLOWED:
             self._spawn(_end_producer(producer))

@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -210,6 +211,10 @@ def totals(rows: list[Row]) -> Row:
 
 async def run_all(arguments: argparse.Namespace) -> list[Row]:
     """All runs, one after another on one cluster."""
+    this = asyncio.current_task()
+    if this is not None:
+        # Stopped by a service manager or a time limit: writers and brokers are stopped too.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     cluster = Cluster(arguments.folder)
     rows: list[Row] = []
     cluster.start()
