@@ -79,7 +79,10 @@ def import_log(
         str, Parameter(help="Zone of times without offset, e.g. Asia/Ho_Chi_Minh.")
     ] = "",
     mapping: Annotated[
-        Path | None, Parameter(help="TOML file that names columns and types.")
+        Path | None,
+        Parameter(
+            help="TOML file that names columns and types, or a shipped one (docs/import.md)."
+        ),
     ] = None,
     errors: Annotated[
         Path | None, Parameter(help="Write what was refused here, as JSON lines.")
@@ -93,10 +96,18 @@ def import_log(
     Example: pal import 08_receipt.xes.gz --home pal-home
     """
     from consumers.workers.importer import ImportOptions  # noqa: PLC0415 - imports only
+    from ledger.adapters.profiles import (  # noqa: PLC0415 - imports only
+        profile_text,
+        shipped_profiles,
+    )
 
-    for path in (file, mapping):
-        if path is not None and not path.is_file():
-            raise NotFoundError(f"there is no file {path}", next_step="check its path")
+    if not file.is_file():
+        raise NotFoundError(f"there is no file {file}", next_step="check its path")
+    if mapping is not None and profile_text(mapping) is None:
+        msg = f"there is no file {mapping}"
+        raise NotFoundError(
+            msg, next_step=f"check its path, or use {', '.join(shipped_profiles())}"
+        )
     settings = settings_of(common)
     if settings.trust_path.exists():
         ledger = open_ledger(settings)

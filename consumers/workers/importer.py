@@ -29,6 +29,7 @@ from consumers.workers.import_run import (
 )
 from ledger.adapters import csv_log, xes
 from ledger.adapters.keys import KeyStore, SubjectErasedError, SubjectKeys
+from ledger.adapters.profiles import profile_text, shipped_profiles
 from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.adapters.source_files import FileRefusedError, stem
 from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
@@ -127,9 +128,13 @@ def _load_mapping(path: Path | None) -> ImportMapping:
     if path is None:
         return NO_MAPPING
     try:
-        return convert_mapping(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = profile_text(path)
+        if text is not None:
+            return convert_mapping(tomllib.loads(text))
     except (OSError, ValueError) as error:
         raise FileRefusedError(path, 0, str(error)) from error
+    known = ", ".join(shipped_profiles())
+    raise FileRefusedError(path, 0, "neither a file nor a shipped mapping", f"shipped: {known}")
 
 
 def _rules(

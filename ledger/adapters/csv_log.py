@@ -37,6 +37,7 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "thoidiemxuly",
     ),
     "lifecycle": ("lifecycle:transition", "lifecycle", "transition"),
+    "unit": ("phongbanxuly",),
 }
 """Column names in the order of preference, compared without case."""
 
@@ -125,6 +126,7 @@ def read_cases(path: Path, overview: LogSummary) -> Iterator[SourceCase]:
                 line=line,
                 position=position,
                 fault=fault,
+                unit=row[roles["unit"]] if "unit" in roles else "",
             )
         )
         if case.rows == overview.rows.get(name):

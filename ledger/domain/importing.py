@@ -53,6 +53,7 @@ class SourceEvent(msgspec.Struct, frozen=True):
     line: int
     position: int
     fault: Fault | None = None
+    unit: str = ""
 
 
 class SourceCase(msgspec.Struct, frozen=True):
@@ -76,11 +77,16 @@ class CaseError(ValueError):
 
 
 class ActivityMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an activity becomes: a type, constant data, and data fields taken from attributes."""
+    """What an activity becomes: a type, constant data, and data fields taken from attributes.
+
+    Fields that end in `_at` or `_on` are read as times of the source. With `when` it holds only for
+    events whose attributes have these texts: some logs record questions, and the answer beside.
+    """
 
     type: str
     data: dict[str, Any] = msgspec.field(default_factory=dict)
     fields: dict[str, str] = msgspec.field(default_factory=dict)
+    when: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,12 +97,17 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resource: str = ""
     time: str = ""
     lifecycle: str = ""
+    unit: str = ""
 
 
 class ImportMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML mapping: columns, activities, and the attributes that hold personal data."""
+    """A TOML mapping: columns, activities, and the attributes that hold personal data.
+
+    `time_format` is for sources whose times are not ISO 8601, in the letters of `strptime`.
+    """
 
     columns: Columns = Columns()
+    time_format: str = ""
     activities: dict[str, ActivityMapping] = msgspec.field(default_factory=dict)
     personal: tuple[str, ...] = ()
 
@@ -123,11 +134,14 @@ class CaseActions(msgspec.Struct, frozen=True):
     disordered: int
 
 
-def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]:
+def parse_time(
+    text: str, timezone: tzinfo | None, time_format: str = ""
+) -> tuple[datetime, Precision]:
     """The aware moment in a source's text and how precise it is; raises ValueError."""
-    if not text.strip():
+    body = text.strip()
+    if not body:
         raise ValueError("the event has no timestamp")
-    moment = datetime.fromisoformat(text.strip())
+    moment = datetime.fromisoformat(body) if not time_format else _formatted(body, time_format)
     if moment.tzinfo is None:
         if timezone is None:
             msg = f"{text!r} has no offset from UTC: name the zone with --timezone"
@@ -136,8 +150,9 @@ def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         msg = f"{text!r} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
         raise ValueError(msg)
-    body = text.strip()
     precision: Precision = "second"
+    if time_format:
+        return moment, _precision_of(time_format)
     if len(body) <= len("2026-03-02"):
         precision = "day"
     elif "." in body or "," in body:
@@ -145,6 +160,21 @@ def parse_time(text: str, timezone: tzinfo | None) -> tuple[datetime, Precision]
     elif len(re.sub(r"[^0-9]", "", _OFFSET.sub("", body))) <= len("202603020800"):
         precision = "minute"
     return moment, precision
+
+
+def _formatted(text: str, time_format: str) -> datetime:
+    return datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone is the caller's to add
+
+
+def _precision_of(time_format: str) -> Precision:
+    """How precise a time of such a format is: by its finest letter."""
+    finest: tuple[tuple[str, Precision], ...] = (
+        ("f", "instant"),
+        ("STXcs", "second"),
+        ("MHIR", "minute"),
+    )
+    letters = set(re.findall(r"%(.)", time_format))
+    return next((name for found, name in finest if letters.intersection(found)), "day")
 
 
 def import_id(source: str, case: str, event: SourceEvent, moment: datetime, twin: int) -> str:
@@ -184,7 +214,7 @@ def case_actions(
     for event in case.events:
         _check_event(event)
         try:
-            moment, precision = parse_time(event.time, rules.timezone)
+            moment, precision = parse_time(event.time, rules.timezone, rules.mapping.time_format)
             text = format_instant(moment)
         except (ValueError, OverflowError) as error:
             raise CaseError(event.line, "time", str(error)) from error
@@ -227,7 +257,7 @@ def _check_event(event: SourceEvent) -> None:
 
 def _actor(event: SourceEvent, rules: ImportRules) -> Actor:
     if event.resource:
-        return Actor(kind="officer", id=event.resource)
+        return Actor(kind="officer", id=event.resource, unit=event.unit)
     return Actor(kind="system", id=rules.source)
 
 
@@ -248,10 +278,10 @@ def _typed(
     if first and case.attributes:
         imported["case"] = _sealed(case.attributes, rules, stream, "case", seal)
     mapped = rules.mapping.activities.get(event.activity)
-    if mapped is None:
+    values = {name: text for name, _, text in (*case.attributes, *event.attributes)}
+    if mapped is None or any(values.get(name) != text for name, text in mapped.when.items()):
         decode_event(IMPORTED_TYPE, imported)
         return {"type": IMPORTED_TYPE, "data": imported}
-    values = {name: text for name, _, text in (*case.attributes, *event.attributes)}
     data = dict(mapped.data)
     for field, name in mapped.fields.items():
         if name not in values:
@@ -259,10 +289,21 @@ def _typed(
         if name in rules.mapping.personal:
             data[field] = _seal(seal, stream, f"data.{field}", values[name])
         else:
-            data[field] = values[name]
+            data[field] = _value(field, values[name], rules)
     data["imported"] = imported
     decode_event(mapped.type, data)
     return {"type": mapped.type, "data": data}
+
+
+def _value(field: str, text: str, rules: ImportRules) -> str:
+    """The text of an attribute as a field of data holds it: instants and dates in our forms."""
+    if not field.endswith(("_at", "_on")):
+        return text
+    try:
+        moment, _ = parse_time(text, rules.timezone, rules.mapping.time_format)
+    except ValueError as error:
+        raise CaseError(0, f"data.{field}", str(error)) from error
+    return format_instant(moment) if field.endswith("_at") else moment.date().isoformat()
 
 
 def _sealed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -29,7 +30,7 @@ from ledger.domain.registry import Registry, budget_excess_hours, build_registry
 from ledger.entry.sealed import open_text
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
 
-ENTRIES = 10_000
+ENTRIES = int(os.environ.get("PAL_GENERATED_ENTRIES", "10000"))
 AT = "2026-12-01T00:00:00.000000Z"
 MINUTE = 60_000_000
 
