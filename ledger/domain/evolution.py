@@ -79,9 +79,10 @@ def _waited_for(state: DossierState) -> str:
         return "closed"
     if state.open_supplements or state.open_obligations or state.status == "done":
         return "applicant"
-    if any(asked.mandatory for asked in state.open_consultations):
+    # Most dossiers have neither: looking into nothing is not free.
+    if state.open_consultations and any(asked.mandatory for asked in state.open_consultations):
         return "external"
-    return "external" if not _EXTERNAL.isdisjoint(state.pauses) else ""
+    return "external" if state.pauses and not _EXTERNAL.isdisjoint(state.pauses) else ""
 
 
 def _switched(state: DossierState, at: str) -> DossierState:
