@@ -164,6 +164,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "dossier.timeline": ("What happened", "Diễn biến"),
         "lane.in_transit": ("on the way", "đang chuyển"),
         "lane.unattributed": ("nobody can be named", "không xác định được"),
+        "lane.closed": ("closed", "đã kết thúc"),
         "lane.paused": ("clock paused", "tạm dừng thời hạn"),
         "lane.inferred": ("inferred", "suy ra"),
         "lane.since": ("still", "còn giữ"),

@@ -106,7 +106,9 @@ class Case:
         self.lines.append(encode_canonical(action))
         if name not in {"viewed", "exported"}:
             officer = actor.id if actor.kind == "officer" else ""
-            if name not in {"custody_offered", "custody_accepted", "custody_rejected"}:
+            if 0 <= self.clock.ended < at:
+                self.custody.closed(self.clock.ended, at, officer, actor.unit)
+            elif name not in {"custody_offered", "custody_accepted", "custody_rejected"}:
                 self.custody.acted(at, officer, actor.unit)
             self.last = max(self.last, at)
         return made

@@ -95,6 +95,15 @@ class CustodyTruth:
                 self._switch("held", officer, unit, at)
         self._last = max(self._last, at)
 
+    def closed(self, ended: int, at: int, officer: str, unit: str) -> None:
+        """Something came after the end: the dossier is in nobody's hand any more."""
+        if not self._two_sided:
+            self.acted(at, officer, unit)
+            return
+        if self._kind != "closed":
+            self._switch("closed", "", "", ended)
+        self._last = max(self._last, at)
+
     def offered(self, at: int, officer: str, unit: str, to_unit: str) -> None:
         """The holder gives it out of hand."""
         self.acted(at, officer, unit)

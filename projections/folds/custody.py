@@ -5,8 +5,10 @@ the receiving unit, nobody's personally; rejected (E13) goes back to the giver. 
 custody is inferred from who acts, and marked so: a holding interval runs from the first to the last
 entry of a run of one officer, and the time between runs is unattributed. A foreign log that knows
 offers but no answers falls back to that: the next officer who acts is taken for the holder.
-What is nobody's work (derived by the ledger, or a mere look) ends nothing and begins nothing. All
-intervals together are the dossier's lifetime, from its first to its last entry that is work.
+After the end of a dossier whose custody is two-sided nobody holds it: what comes then (a rating,
+the archive) is no officer's time; opened again it is nobody's until somebody accepts it. What is
+nobody's work (derived by the ledger, or a mere look) ends nothing and begins nothing. All intervals
+together are the dossier's lifetime, from its first to its last entry that is work.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import msgspec
 from ledger.core.action import Action
 from projections.folds.officer import acting_officer
 
-Kind = Literal["held", "in_transit", "unattributed"]
+Kind = Literal["held", "in_transit", "unattributed", "closed"]
 
 _OFFERED: Final = "dossier.custody_offered.v1"
 _ACCEPTED: Final = "dossier.custody_accepted.v1"
@@ -60,11 +62,18 @@ EMPTY_CUSTODY = Custody()
 
 
 def fold_custody(
-    custody: Custody, action: Action, version: int, *, passive: bool
+    custody: Custody,
+    action: Action,
+    version: int,
+    *,
+    passive: bool,
+    was_ended: bool = False,
+    is_ended: bool = False,
 ) -> tuple[Custody, tuple[Interval, ...]]:
     """The custody after an entry, and the intervals that are new or changed.
 
-    `passive` says that the entry is nobody's work (`is_passive`).
+    `passive` says that the entry is nobody's work (`is_passive`), `was_ended` and `is_ended` that
+    the dossier had ended before it, and has after it.
     """
     if passive:
         return custody, ()
@@ -72,6 +81,16 @@ def fold_custody(
     at = action.occurred_at.at
     if current is not None and at < current.to_at:
         at = current.to_at  # a late record does not make the lifetime run backwards
+    if was_ended and custody.two_sided and not custody.unanswered:
+        return _after_the_end(custody, at, version, is_ended=is_ended)
+    return _moved(custody, action, at, version)
+
+
+def _moved(
+    custody: Custody, action: Action, at: str, version: int
+) -> tuple[Custody, tuple[Interval, ...]]:
+    """What a step of a hand-over, or work, does to custody."""
+    current = custody.current
     if action.type == _OFFERED:
         return _offered(custody, action, at, version)
     if action.type == _ACCEPTED:
@@ -80,6 +99,29 @@ def fold_custody(
     if action.type == _REJECTED and current is not None and current.kind == "in_transit":
         return _next(custody, custody.giver, custody.giver_unit, at, version)
     return _worked(custody, action, at, version)
+
+
+def _after_the_end(
+    custody: Custody, at: str, version: int, *, is_ended: bool
+) -> tuple[Custody, tuple[Interval, ...]]:
+    """Closed until now; and from now on nobody's, where the dossier was opened again."""
+    closed, changed = _closed(custody, at, version)
+    if is_ended:
+        return closed, changed
+    opened, begun = _next(closed, "", "", at, version)
+    return opened, (*changed, *begun)
+
+
+def _closed(custody: Custody, at: str, version: int) -> tuple[Custody, tuple[Interval, ...]]:
+    """The time since the end of the dossier, up to `at`."""
+    current = custody.current
+    if current is None or at <= current.to_at:
+        return custody, ()
+    if current.kind == "closed":
+        return _extended(custody, at, version)
+    since, last = current.to_at, current.to_version
+    begun = Interval(current.number + 1, "closed", "", "", False, since, at, last, version)
+    return Custody(begun, two_sided=True), (begun,)
 
 
 def _worked(

@@ -40,7 +40,14 @@ def fold_dossier(fold: DossierFold, action: Action, version: int) -> tuple[Dossi
     """The fold after the entry of 1-based `version`, and its effects."""
     passive = is_passive(action)
     state = evolve(fold.state, action, version)
-    custody, intervals = fold_custody(fold.custody, action, version, passive=passive)
+    custody, intervals = fold_custody(
+        fold.custody,
+        action,
+        version,
+        passive=passive,
+        was_ended=fold.state.is_ended,
+        is_ended=state.is_ended,
+    )
     succession, handover, returned = fold.succession, None, None
     if not passive:
         succession, handover, returned = fold_succession(succession, action, version)

@@ -42,6 +42,30 @@ def test_two_sided_custody_is_in_transit_between_offer_and_answer():
     assert [item.inferred for item in intervals] == [True, False, False, False, False]
 
 
+def test_after_the_end_a_dossier_is_in_nobody_s_hands_until_somebody_takes_it_again():
+    """A rating or the archive is no officer's time; opened again it waits for an acceptance."""
+    offer = act("custody_offered", "A", "lan", 210, to_unit="land")
+    actions = [
+        *handed_over(),
+        act("satisfaction_rated", "A", "a-1", 150, kind="applicant"),
+        act("archived_transferred", "A", "clerk", 170),
+        act("reopened", "A", "hoa", 200),
+        act("note_added", "A", "hoa", 205, text_hash="0" * 64),
+        offer,
+        act("custody_accepted", "A", "minh", 220, offer_id=offer.id),
+    ]
+    _, intervals, _ = fold(actions)
+    assert spans(intervals)[4:] == [
+        ("held", "minh", at(70), at(100)),
+        ("closed", "", at(100), at(200)),
+        ("unattributed", "", at(200), at(210)),
+        ("in_transit", "land", at(210), at(220)),
+        ("held", "minh", at(220), at(220)),
+    ]
+    closed = intervals[5]
+    assert (closed.inferred, closed.officer) == (False, "")
+
+
 def test_one_sided_custody_is_inferred_and_the_time_between_runs_is_nobody_s():
     _, intervals, _ = fold(
         [imported("A", name, minute) for name, minute in [("b", 0), ("b", 5), ("c", 9), ("c", 9)]]
