@@ -165,14 +165,15 @@ async def why_refused(bootstrap: str, security: KafkaSecurity) -> KafkaAccessErr
                 f"the broker at {place} has not enabled {security.mechanism}; nothing was written",
                 next_step="set the mechanism to one that the broker has enabled",
             )
-        except ConnectionRefusedError:
-            continue
-        except (KafkaError, OSError, EOFError) as error:
+        except (KafkaError, ConnectionResetError, EOFError) as error:
             found = KafkaAccessError(
                 f"the broker at {place} ends the connection ({way}): {error!r}; nothing was "
                 "written",
-                next_step="check that the security protocol is that of this listener",
+                next_step="check that the security protocol is that of this listener, and that the "
+                "broker is not just stopping",
             )
+        except OSError:
+            continue  # nobody there, no such name, no answer in time
     return found
 
 
