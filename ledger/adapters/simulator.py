@@ -40,7 +40,6 @@ from ledger.adapters.simulator_cluster import (
     refuse_fetch,
 )
 from ledger.adapters.simulator_partition import (
-    DUPLICATE_SEQUENCE,
     NO_ERROR,
     Appended,
     SimulatedPartition,
@@ -50,6 +49,7 @@ _log = logging.getLogger("ledger.simulator")
 
 REQUEST_TIMED_OUT: Final = 7
 NOT_ENOUGH_REPLICAS: Final = 19
+DUPLICATE_SEQUENCE: Final = 46
 _ACKS_ALL: Final = -1
 _STOP_SECONDS: Final = 5.0
 

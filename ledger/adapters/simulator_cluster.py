@@ -163,7 +163,7 @@ class SimulatedCluster:
                 data, watermark = b"", -1
                 if partition is not None:
                     error, data = partition.read(offset, bytes_max)
-                    watermark = partition.watermark
+                    watermark = partition.watermark if error == NO_ERROR else -1
                 says = says or bool(data) or error != NO_ERROR
                 rows.append((number, error, watermark, watermark, 0, [], -1, data))
             topics.append((name, rows))

@@ -14,7 +14,6 @@ OFFSET_OUT_OF_RANGE: Final = 1
 CORRUPT_MESSAGE: Final = 2
 MESSAGE_TOO_LARGE: Final = 10
 OUT_OF_ORDER_SEQUENCE: Final = 45
-DUPLICATE_SEQUENCE: Final = 46
 INVALID_PRODUCER_EPOCH: Final = 47
 
 _HEADER: Final = DefaultRecordBase.HEADER_STRUCT
@@ -137,11 +136,9 @@ class SimulatedPartition:
         for known in own:
             if known[-3:] == header[-3:]:  # epoch, sequence and number of records
                 return Appended(NO_ERROR, known.base)
-        next_sequence = newest.sequence + newest.records
-        if header.epoch > newest.epoch or header.sequence == next_sequence:
-            return None
-        late = header.sequence < next_sequence
-        return Appended(DUPLICATE_SEQUENCE if late else OUT_OF_ORDER_SEQUENCE)
+        bumped = header.epoch > newest.epoch
+        next_sequence = 0 if bumped else newest.sequence + newest.records
+        return None if header.sequence == next_sequence else Appended(OUT_OF_ORDER_SEQUENCE)
 
     def _remember(self, header: _Header) -> None:
         if header.producer != _NO_PRODUCER:

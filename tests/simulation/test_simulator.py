@@ -16,7 +16,6 @@ from ledger.adapters.kafka import KafkaLog
 from ledger.adapters.kafka_admin import TopicSettingsError
 from ledger.adapters.simulator import Simulator
 from ledger.adapters.simulator_partition import (
-    DUPLICATE_SEQUENCE,
     INVALID_PRODUCER_EPOCH,
     OFFSET_OUT_OF_RANGE,
     OUT_OF_ORDER_SEQUENCE,
@@ -190,7 +189,8 @@ def test_a_partition_knows_a_producers_batches_as_kafka_does() -> None:
     assert partition.append(batch(5), 5) == Appended(OUT_OF_ORDER_SEQUENCE)
     for sequence in range(4, 10):
         partition.append(batch(sequence), 5)
-    assert partition.append(batch(3), 5) == Appended(DUPLICATE_SEQUENCE)
+    assert partition.append(batch(3), 5) == Appended(OUT_OF_ORDER_SEQUENCE)
+    assert partition.append(batch(9, epoch=1), 5) == Appended(OUT_OF_ORDER_SEQUENCE)
     assert partition.append(batch(0, epoch=1), 5) == Appended(0, 10)
     assert partition.append(batch(10), 5) == Appended(INVALID_PRODUCER_EPOCH)
     assert partition.append(batch(0).replace(b"value", b"VALUE"), 5).error == 2
