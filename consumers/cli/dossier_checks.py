@@ -140,7 +140,7 @@ class DossierChecks:
             shown = told(
                 "dossier.correction",
                 lang,
-                target=item.target_version,
+                target=f"#{item.target_version}" if item.target_version else item.target,
                 field=safe_text(item.field),
                 before=safe_text(before),
                 after=safe_text(after),

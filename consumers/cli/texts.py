@@ -156,8 +156,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "nghĩa vụ: {kept} đã thực hiện · {broken} vi phạm · {indeterminate} không xác định",
         ),
         "dossier.correction": (
-            "entry #{target}, {field}: {before} → {after}; approved by {approver}",
-            "mục #{target}, {field}: {before} → {after}; người duyệt {approver}",
+            "entry {target}, {field}: {before} → {after}; approved by {approver}",
+            "mục {target}, {field}: {before} → {after}; người duyệt {approver}",
         ),
         "dossier.lanes": ("Who held it", "Ai đã giữ"),
         "dossier.lifetime": ("lifetime {length}", "tổng thời gian {length}"),

@@ -25,6 +25,9 @@ _GOING_ON: Final = frozenset(
 _BEFORE: Final = frozenset({"unknown", "submitted", "intake_supplement"})
 _IN_WORK: Final = _GOING_ON - {"done"}
 
+_DELIVERABLE: Final = frozenset({"done"})
+"""An instant procedure is delivered from others, too, on the day of its acceptance."""
+
 FROM: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "dossier.submitted.v1": frozenset({"unknown"}),
@@ -101,7 +104,7 @@ _WORDS: Final[Mapping[str, tuple[Verdict, str, str, str]]] = MappingProxyType(
         "dossier.out_of_order": (
             Verdict.FAILED,
             "an action was recorded in a state from which it does not follow",
-            "the order of the procedure",
+            "",
             "ask who recorded it whether an action before it is missing",
         ),
         "dossier.delivered_without_issue": (
@@ -120,6 +123,12 @@ _WORDS: Final[Mapping[str, tuple[Verdict, str, str, str]]] = MappingProxyType(
 )
 
 
+def _order(breach: Breach) -> str:
+    """The states from which the first action of a breach may follow, in words."""
+    allowed = FROM.get(breach.actual.partition(" ")[0], _DELIVERABLE)
+    return f"one of the states {', '.join(sorted(allowed))}"
+
+
 def guard_findings(state: DossierState) -> tuple[Finding, ...]:
     """The breaches of a dossier as findings, by first version."""
     return tuple(
@@ -129,7 +138,7 @@ def guard_findings(state: DossierState) -> tuple[Finding, ...]:
             message=message + (f" ({breach.times} times)" if breach.times > 1 else ""),
             stream=f"dossier:{state.dossier_id}",
             version=breach.version,
-            expected=expected,
+            expected=expected or _order(breach),
             actual=breach.actual,
             next_step=next_step,
         )
