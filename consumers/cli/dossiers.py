@@ -68,9 +68,9 @@ def dossiers(
 
     Example: pal dossiers --late --format csv > late.csv
     """
-    from projections.queries.dossiers import (  # noqa: PLC0415 - readers only
+    from projections.folds.dossier import is_late  # noqa: PLC0415 - readers only
+    from projections.queries.dossiers import (  # noqa: PLC0415 - the same
         DossierFilter,
-        is_late,
         list_dossiers,
     )
 
@@ -124,7 +124,8 @@ def show(
 
     Example: pal dossier show H26.31.0007 --as-of 2026-03-03T17:00+07:00
     """
-    from projections.queries.dossiers import get_dossier, is_late  # noqa: PLC0415 - readers only
+    from projections.folds.dossier import is_late  # noqa: PLC0415 - readers only
+    from projections.queries.dossiers import get_dossier  # noqa: PLC0415 - the same
     from projections.queries.registry import registry_as_of  # noqa: PLC0415 - the same
 
     with view(reading) as shown:

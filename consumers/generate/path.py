@@ -66,6 +66,6 @@ def _worked(walk: Walk, at: int) -> int:
         walk.case.outcome = "negative"
     at = appraise(walk, at)
     is_stopped = walk.plant == "stop_without_decision" or (is_plain and draws.chance(_STOPPED))
-    if walk.is_lapsed or is_stopped:
+    if walk.lapsed or is_stopped:
         return stop(walk, walk.later(at, 60, 200))
     return deliver(walk, sign(walk, at))

@@ -235,6 +235,8 @@ def stop(walk: Walk, at: int) -> int:
         del data["decision_ref"]
     made = case.act(at, signer, "processing_stopped", data, step="appraisal")
     _end(walk, at, 8, "stopped")
+    if walk.lapsed is not None:
+        walk.resume(walk.lapsed.since, at, "supplement", walk.lapsed.asked)
     if walk.plant == "stop_without_decision":
         walk.plant_now(signer, made)
         walk.breach_now(made)

@@ -31,6 +31,13 @@ class Batch(NamedTuple):
     signed: int
 
 
+class Lapse(NamedTuple):
+    """A supplement that never came: since when the clock stands still, and who asked for it."""
+
+    since: int
+    asked: str
+
+
 class Lanes:
     """First come, first served: whoever waits for an officer at a step is taken in order (G4)."""
 
@@ -80,7 +87,7 @@ class Walk:
         self.other = competent.officers[1]
         self.taken_id = ""
         self.is_delayed = False
-        self.is_lapsed = False
+        self.lapsed: Lapse | None = None
         self.batch: Batch | None = None
         self.made_batch: Batch | None = None
         self.resubmit_at = 0

@@ -8,7 +8,7 @@ from consumers.generate.case import BANK, CLOCK
 from consumers.generate.intake import look
 from consumers.generate.office_time import DAY, at_local, local_day, working_day_after
 from consumers.generate.province import Officer
-from consumers.generate.walk import Walk
+from consumers.generate.walk import Lapse, Walk
 from ledger.core.action import Actor
 
 TAX: Final = Actor(kind="external_agency", id="tax-office")
@@ -41,7 +41,7 @@ def appraise(walk: Walk, at: int) -> int:
     if walk.procedure.kind != "simple" and not walk.is_late and walk.plant != "idle_stall":
         if walk.plant in _ASKING or (not walk.plant and walk.draws.chance(_SUPPLEMENT)):
             at = ask_applicant(walk, walk.later(at, 0.02 * budget, 0.05 * budget))
-            if walk.is_lapsed:
+            if walk.lapsed:
                 return at
         at = _by_kind(walk, at, budget)
     opinion = "not" if case.outcome == "negative" else "meets"
@@ -159,7 +159,7 @@ def _round(walk: Walk, at: int, number: int, wanted: str) -> tuple[str, int]:
     case.status(at, 5)
     case.clock.begins("applicant", at)
     if not walk.plant and walk.draws.chance(_LAPSED):
-        return asked, _lapse(walk, at, number)
+        return asked, _lapse(walk, at, number, asked)
     got = walk.office.after(at, walk.draws.whole(DAY // 4, 8 * DAY))
     answer = {"round": number, "items": [wanted]}
     received = case.act(got, walk.competent.desk, "supplement_received", answer, step="appraisal")
@@ -170,12 +170,12 @@ def _round(walk: Walk, at: int, number: int, wanted: str) -> tuple[str, int]:
     return asked, got
 
 
-def _lapse(walk: Walk, at: int, number: int) -> int:
-    """The applicant never answered (E10)."""
+def _lapse(walk: Walk, at: int, number: int, asked: str) -> int:
+    """The applicant never answered (E10); the clock stands still until the decision to stop."""
     lapsed = at_local(working_day_after(local_day(at), _REPLY_DAYS + 1), 7 * 60 + 30)
     walk.case.act(lapsed, CLOCK, "supplement_lapsed", {"round": number})
     walk.case.clock.ends("applicant", lapsed)
-    walk.is_lapsed = True
+    walk.lapsed = Lapse(at, asked)
     return lapsed
 
 

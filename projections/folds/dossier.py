@@ -52,3 +52,13 @@ def fold_dossier(fold: DossierFold, action: Action, version: int) -> tuple[Dossi
     if not passive:
         succession, handover, returned = fold_succession(succession, action, version)
     return DossierFold(state, custody, succession), Effects(intervals, handover, returned)
+
+
+def is_late(state: DossierState, at: str) -> bool:
+    """Delivered or, without delivery, ended after the due date; if open, overdue at `at`.
+
+    Compared as instants. Without a due date nothing can be late.
+    """
+    if not state.due_at:
+        return False
+    return (state.delivered_at or state.ended_at or at) > state.due_at

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ledger.core.action import plain_id
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
 from projections.folds.custody import Interval
-from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
+from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier, is_late
 from projections.folds.names import plain_text
 from projections.queries.as_of import NOW, AsOf
 from projections.queries.timeline import EventFilter, TimelineRow, dossier_events, events
@@ -63,16 +63,6 @@ def get_dossier(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> DossierVie
         intervals |= {item.number: item for item in effects.intervals}
     state = fold.state if as_of == NOW else hide_later(fold.state, as_of.moment(store))
     return DossierView(state, tuple(intervals.values()), tuple(entries))
-
-
-def is_late(state: DossierState, at: str) -> bool:
-    """Delivered or, without delivery, ended after the due date; if open, overdue at `at`.
-
-    Compared as instants. Without a due date nothing can be late.
-    """
-    if not state.due_at:
-        return False
-    return (state.delivered_at or state.ended_at or at) > state.due_at
 
 
 def list_dossiers(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
 
-from ledger.core.action import Action, decode_action, stream_id
+from ledger.core.action import Action, decode_action, plain_id, stream_id
 from projections.queries.as_of import NOW, AsOf
 from projections.store.sqlite import ReadStore
 
@@ -99,6 +99,24 @@ def _rows(
         log, index, recorded_at = row[0], row[1], row[4]
         newest = max(newest, recorded_at)
         yield newest, log, index, row
+
+
+def by_dossier(
+    store: ReadStore, as_of: AsOf = NOW, dossiers: frozenset[str] | None = None
+) -> Iterator[tuple[str, list[tuple[int, Action]]]]:
+    """Each dossier (or each of those named) by id, with version and action of its entries."""
+    condition, arguments = as_of.condition(store)
+    # Stream ids of a kind lie side by side: `:` is followed by `;`.
+    rows = store.connection.execute(
+        "SELECT stream, version, action FROM timeline "  # noqa: S608 - clauses of ours, values as parameters
+        f"WHERE stream >= 'dossier:' AND stream < 'dossier;' AND {condition} "
+        "ORDER BY stream, version",
+        arguments,
+    )
+    for stream, group in groupby(rows, key=lambda row: row[0]):
+        dossier = plain_id(stream)
+        if dossiers is None or dossier in dossiers:
+            yield dossier, [(version, decode_action(action)) for _, version, action in group]
 
 
 def dossier_events(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> list[TimelineRow]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from projections.folds.dossier import is_late
 from projections.queries.as_of import AsOf
 from projections.queries.custody import custody_lanes
-from projections.queries.dossiers import DossierFilter, get_dossier, is_late, list_dossiers
+from projections.queries.dossiers import DossierFilter, get_dossier, list_dossiers
 from projections.queries.find import Found, find
 from projections.queries.handovers import HandoverRow, list_handovers, list_returns
 from projections.queries.officers import ActivityRow, OfficerRow, list_activity, list_officers
