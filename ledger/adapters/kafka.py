@@ -28,7 +28,7 @@ from ledger.app.genesis import genesis_entry
 from ledger.app.recorder import EntryRecorder
 from ledger.app.submission import LedgerError
 from ledger.core.canonical import encode_canonical
-from ledger.core.ids import uuid7_text
+from ledger.core.ids import log_of, uuid7_text
 from ledger.core.times import format_instant
 
 # The library looks for exactly one factory class in a module: its own is named through its module.
@@ -43,9 +43,10 @@ def _no_action(_topic: str) -> bool:
 class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
     """Recorders over a log in Kafka; topic and genesis are created where no log is pinned yet.
 
-    Environment: `KAFKA_BOOTSTRAP` and `KAFKA_TOPIC`, the log; `LEDGER_HOME`, the folder of its keys
-    and pinned origin (`trust-<topic>.toml`); `LEDGER_NAME`, the name of a log that is created,
-    default a random one; `KAFKA_REPLICAS`, default three where there are three brokers, else one;
+    Environment: `KAFKA_BOOTSTRAP` and `KAFKA_TOPIC`, the log; `LEDGER_HOME`, the folder of its
+    keys, pinned origin (`trust-<topic>.toml`) and local index (`index-<topic>-<n>.sqlite`,
+    disposable); `LEDGER_NAME`, the name of a log that is created, default a random one;
+    `KAFKA_REPLICAS`, default three where there are three brokers, else one;
     `KAFKA_SECURITY_PROTOCOL` and the other names of `kafka_security`, behind `KAFKA_`;
     `ORIGINATOR_ID_TYPE`, `uuid` (default) or `text`. Snapshots, tracking and process records never
     enter a log: they lie in the SQLite file `SQLITE_DBNAME`, default `<topic>.side` in that folder.
@@ -133,6 +134,7 @@ class Factory(InfrastructureFactory[SQLiteTrackingRecorder]):
             trust.genesis_leaf,
             key,
             security=self._security,
+            index_path=self._home / f"index-{self._topic}-{log_of(trust.origin)}.sqlite",
         )
 
     def tracking_recorder(

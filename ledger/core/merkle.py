@@ -83,23 +83,25 @@ def prove_all_inclusions(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[byt
         _check_hash(leaf)
     if not leaves:
         return EMPTY_ROOT, []
-    level = list(leaves)
-    paths: list[list[bytes]] = [[] for _ in leaves]
-    width = 1
-    while len(level) > 1:
-        for position, path in enumerate(paths):
-            sibling = (position // width) ^ 1
-            if sibling < len(level):
-                path.append(level[sibling])
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        level = levels[-1]
         paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         if len(level) & 1:
             paired.append(level[-1])
-        level = paired
-        width *= 2
-    return level[0], [tuple(path) for path in paths]
+        levels.append(paired)
+    # From the root down: a node's proof is its sibling, where it has one, then its parent's proof.
+    proofs: list[tuple[bytes, ...]] = [()]
+    for level in levels[-2::-1]:
+        proofs = [
+            (level[place ^ 1], *proofs[place >> 1])
+            if place ^ 1 < len(level)
+            else proofs[place >> 1]
+            for place in range(len(level))
+        ]
+    return levels[-1][0], proofs
 
 
-@lru_cache(maxsize=16_384)
 def inclusion_length(at: int, size: int) -> int:
     """How many hashes the inclusion proof of leaf `at` in a tree of `size` has."""
     if not 0 <= at < size:

@@ -127,7 +127,8 @@ class SigningKey:
         size = len(actions)
         sig = b64encode(self._private.sign(signed_message(size, root))).decode()
         # A hash stands in the paths of half a tree's leaves or fewer, but is made into text once.
-        hashes = {node: b64encode(node).decode() for path in paths for node in path}
+        nodes: set[bytes] = set().union(*paths)
+        hashes = {node: b64encode(node).decode() for node in nodes}
         return [
             (Signature(at, self.id, tuple([hashes[node] for node in path]), sig, size),)
             for at, path in enumerate(paths)

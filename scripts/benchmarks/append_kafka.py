@@ -6,7 +6,8 @@ One broker, acks=all, idempotent, flush.messages=1 (fsync at each append). Entri
 bytes, signed beforehand: action signatures are measured apart. `bare` is an aiokafka idempotent
 producer that sends batches of the mean size that the ledger's groups had, one in flight;
 `bare_transactional` the same with a transaction for each batch. With --no-fsync the topic leaves
-writing to disk to the operating system.
+writing to disk to the operating system. Logs keep their local index in a file, as a service does
+(`--index memory`: in memory alone); `index_per_second` is reading the log anew, without that file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import platform
 import secrets
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -207,13 +209,13 @@ def new_log(
 
 
 async def measure(
-    bootstrap: str, seconds: float, logs: list[tuple[str, bytes]]
+    bootstrap: str, seconds: float, logs: list[tuple[str, bytes]], index: Path | None
 ) -> list[dict[str, float]]:
     """One row per number of callers, the bare producer right after it in the same run."""
     key = SigningKey("ledger-1", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
     (topic, genesis), (bare_topic, _) = logs
     leaf = leaf_hash(genesis).hex()
-    log = await KafkaLog.serve_here(bootstrap, topic, f"{topic}/0", leaf, key)
+    log = await KafkaLog.serve_here(bootstrap, topic, f"{topic}/0", leaf, key, index_path=index)
     rows = []
     for submission in make_submissions(key, 200, "warm"):
         await log.append(submission)
@@ -231,18 +233,22 @@ async def measure(
         row["bare_transactional_per_second"] = round(slow)
         rows.append(row)
     await log.aclose()
-    rows += await asyncio.to_thread(run_saves, bootstrap, logs[0], key, seconds)
+    rows += await asyncio.to_thread(run_saves, bootstrap, logs[0], key, seconds, index)
     submissions = make_submissions(key, int(20_000 * seconds), "bulk")
-    rows.append(await asyncio.to_thread(bulk, bootstrap, logs[0], key, submissions))
+    rows.append(await asyncio.to_thread(bulk, bootstrap, logs[0], key, submissions, index))
     rows.append(await read_all(bootstrap, topic))
     return rows
 
 
 def run_saves(
-    bootstrap: str, where: tuple[str, bytes], key: SigningKey, seconds: float
+    bootstrap: str,
+    where: tuple[str, bytes],
+    key: SigningKey,
+    seconds: float,
+    index: Path | None,
 ) -> list[Row]:
     """The synchronous door, one row per number of threads."""
-    log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
+    log = open_log(bootstrap, where, key, index)
     ledger = ProcedureLedger(
         log, key=key, ledger_key=key, rules=DEFAULT_RULES, now=lambda: datetime.now(UTC)
     )
@@ -257,14 +263,30 @@ def run_saves(
     return rows
 
 
+def open_log(
+    bootstrap: str, where: tuple[str, bytes], key: SigningKey, index: Path | None
+) -> KafkaLog:
+    """The log at (topic, genesis) for synchronous use."""
+    topic, genesis = where
+    leaf = leaf_hash(genesis).hex()
+    return KafkaLog.open(bootstrap, topic, f"{topic}/0", leaf, key, index_path=index)
+
+
 def bulk(
-    bootstrap: str, where: tuple[str, bytes], key: SigningKey, submissions: list[Submission]
+    bootstrap: str,
+    where: tuple[str, bytes],
+    key: SigningKey,
+    submissions: list[Submission],
+    index: Path | None,
 ) -> Row:
     """The synchronous door with a list, as an import uses it."""
-    log = KafkaLog.open(bootstrap, where[0], f"{where[0]}/0", leaf_hash(where[1]).hex(), key)
+    anew = open_log(bootstrap, where, key, None)
     began = time.perf_counter()
-    size = log.head().size
+    size = anew.head().size
     opened = time.perf_counter() - began
+    anew.close()
+    log = open_log(bootstrap, where, key, index)
+    log.head()
     log.submit(submissions[:1])
     began = time.perf_counter()
     log.submit(submissions[1:])
@@ -300,18 +322,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="about so long per row")
     parser.add_argument("--replicas", type=int, default=1, help="of the topic: 1, or 3")
     parser.add_argument("--fsync", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--index", choices=("file", "memory"), default="file")
     arguments = parser.parse_args()
     bootstrap = os.environ.get("PAL_KAFKA_BOOTSTRAP")
     if not bootstrap:
         sys.exit("set PAL_KAFKA_BOOTSTRAP (scripts/kafka start prints it)")
     key = SigningKey("ledger-1", Ed25519PrivateKey.from_private_bytes(bytes(32)), "ledger")
     logs = [new_log(bootstrap, key, arguments.replicas, fsync=arguments.fsync) for _ in range(2)]
-    rows = asyncio.run(measure(bootstrap, arguments.seconds, logs))
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder) / "index.sqlite" if arguments.index == "file" else None
+        rows = asyncio.run(measure(bootstrap, arguments.seconds, logs, index))
     kept = "flush.messages=1" if arguments.fsync else "no fsync"
     if arguments.replicas > 1:
         kept = "min.insync.replicas=2, no fsync"
     setting = f"{arguments.replicas} broker(s) on the same machine, acks=all, idempotent, {kept}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    setting += f", local index in {'a file' if index else 'memory'}"
     print(json.dumps({"setting": setting, "machine": machine, "rows": rows}, indent=1))
 
 
