@@ -7,7 +7,17 @@ from typing import Final
 from consumers.generate.case import Made
 from consumers.generate.intake import accept, check, submit, transfer
 from consumers.generate.office_time import DAY, at_local, local_day, local_minute, working_day_after
-from consumers.generate.result import afterwards, deliver, electronic, extend, sign, stop, withdraw
+from consumers.generate.result import (
+    acting,
+    afterwards,
+    deliver,
+    electronic,
+    extend,
+    sign,
+    signatory,
+    stop,
+    withdraw,
+)
 from consumers.generate.walk import Walk
 from consumers.generate.work import appraise
 
@@ -33,7 +43,7 @@ def follow(walk: Walk, at: int) -> Made:
 
 def _instant(walk: Walk, at: int) -> int:
     """In and out on one day: desk, signatory, desk."""
-    case, desk, signer = walk.case, walk.competent.desk, walk.competent.signer
+    case, desk, signer = walk.case, walk.competent.desk, signatory(walk, at)
     if local_minute(at) >= _TOO_LATE:
         at = at_local(working_day_after(local_day(at), 1), 8 * 60)
     accept(walk, at)
@@ -41,7 +51,8 @@ def _instant(walk: Walk, at: int) -> int:
     taken = walk.hand_over(given, desk, signer, "signing", 5, 15)
     case.status(taken, 4)
     signed = walk.office.after(taken, walk.draws.whole(2, 15))
-    case.act(signed, signer, "signed", {"doc_ref": f"result-{case.dossier}"}, step="signing")
+    who, doc = acting(walk, signer), {"doc_ref": f"result-{case.dossier}"}
+    case.act(signed, who, "signed", doc, step="signing")
     electronic(walk, signed, signer)
     case.outcome = "granted"
     back = walk.hand_over(signed + 1, signer, desk, "delivery", 4, 10)

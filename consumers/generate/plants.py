@@ -87,13 +87,14 @@ INNOCENT: Final[dict[str, Plant]] = {
     "hard_case_mix": Plant("One officer gets all the hard cases, and looks slow."),
     "signing_session": Plant("Signed in a session every second day, after real work.", (), LONG),
     "leave": Plant("The colleague stands in for an officer on registered leave."),
+    "delegation": Plant("The head signs for a signatory who is away, as registered."),
     "outage_bulk_sync": Plant("The portal was down, as declared; it learns all at once."),
     "correct_rejection": Plant("Offered to the wrong unit, which sends it back rightly."),
     "conflicting_law": Plant("An opinion is asked for; the superior says: rightly.", (), LONG),
     "extension_in_order": Plant("Moved once, in time, with basis and apology.", (), LONG),
     "silent_agency": Plant("An agency does not answer; the office goes on.", (), CONSULTED),
 }
-"""`outage_bulk_sync` and `leave` come of the calendar of the province, the others are drawn."""
+"""Leave, delegation, outage and case mix come of the province itself, the others are drawn."""
 
 DRAWN_INNOCENT: Final = ("overload", "signing_session", "correct_rejection", "conflicting_law")
 DRAWN_LONG: Final = (*DRAWN_INNOCENT, "extension_in_order")

@@ -21,6 +21,7 @@ ENTRIES_PER_COMMUNE: Final = 500
 
 CENTRE: Final = "tt-pvhcc"
 _LOOKAHEAD: Final = timedelta(days=21)
+_MARGIN: Final = timedelta(days=14)
 
 _FAMILY: Final = ("Kha", "Mạc", "Sầm", "Tôn", "Cao", "Lều", "Ngạc", "Vi", "Thạch", "Đàm")
 _MIDDLE: Final = ("Bạch", "Trúc", "Hương", "Thiên", "Vọng", "Minh", "Lam", "Yên", "Sơn", "Thủy")
@@ -84,6 +85,15 @@ def _name(place: int) -> str:
     return f"{_FAMILY[(family + rest) % 10]} {middle} {given} (mô phỏng)"
 
 
+class Delegation(NamedTuple):
+    """Who may sign for whom, from the day to the day (E60)."""
+
+    officer: str
+    on_behalf_of: str
+    first: date
+    last: date
+
+
 class Province:
     """Who works where; the same for the same number of entries and seed."""
 
@@ -102,6 +112,7 @@ class Province:
         draws = Draws(f"{seed}/province")
         self.outages = tuple(self._outages(draws))
         self.absences = tuple(self._absences(draws))
+        self.delegations = tuple(self._delegations())
         self._leaves = {absence.officer: absence for absence in self.absences}
 
     def competent(self, field: str, level: str, place: int) -> Competent:
@@ -110,10 +121,10 @@ class Province:
             return self.communes[place % len(self.communes)]
         return self.departments[sum(map(ord, field)) % len(self.departments)]
 
-    def is_away(self, officer: Officer, day: date) -> bool:
+    def is_away(self, officer: Officer, day: date, lookahead: timedelta = _LOOKAHEAD) -> bool:
         """Whether an officer is on leave on a day, or will be before a dossier could be done."""
-        found = self._leaves[officer.id]
-        return day <= found.last and found.first <= day + _LOOKAHEAD
+        found = self._leaves.get(officer.id)
+        return found is not None and day <= found.last and found.first <= day + lookahead
 
     def _unit(self, unit: str, name: str, level: str, parent: str) -> None:
         self.units.append(Unit(unit, f"{name} (mô phỏng)", level, parent))
@@ -164,3 +175,14 @@ class Province:
             for officer in competent.officers:
                 first = working_day_after(date(2025, 8, 1), draws.whole(0, 150))
                 yield Absence(officer.id, first, working_day_after(first, draws.whole(2, 9)))
+        for competent in self.communes:
+            first = working_day_after(date(2025, 9, 1), draws.whole(0, 120))
+            yield Absence(competent.signer.id, first, working_day_after(first, draws.whole(3, 6)))
+
+    def _delegations(self) -> Iterator[Delegation]:
+        """While a commune's signatory is away its head signs for them."""
+        away = {absence.officer: absence for absence in self.absences}
+        for competent in self.communes:
+            signer, head = competent.signer.id, competent.head.id
+            absence = away[signer]
+            yield Delegation(head, signer, absence.first - _MARGIN, absence.last + _MARGIN)

@@ -93,6 +93,15 @@ def _officers(province: Province) -> Iterator[Event]:
     for absence in province.absences:
         data = {"from_on": absence.first.isoformat(), "to_on": absence.last.isoformat()}
         yield "officer", absence.officer, "absence_registered", data
+    for number, item in enumerate(province.delegations, 1):
+        data = {
+            "delegation_id": f"delegation-{number}",
+            "on_behalf_of": item.on_behalf_of,
+            "capacity": "TUQ",
+            "from_on": item.first.isoformat(),
+            "to_on": item.last.isoformat(),
+        }
+        yield "officer", item.officer, "delegation_granted", data
 
 
 def _procedures() -> Iterator[Event]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from consumers.generate.office_time import (
     DAY,
@@ -18,6 +21,9 @@ from ledger.core.action import Actor
 
 _SESSION: Final = 15 * 60
 _SESSION_DAYS_MIN: Final = 12
+_SIGNING: Final = timedelta(days=6)
+"""No signature takes longer from the draft on."""
+
 _COMPLAINT: Final = 0.02
 _RATED: Final = 0.2
 _QUESTIONS: Final = ("guidance", "time", "manner", "cost", "result")
@@ -26,9 +32,9 @@ _QUESTIONS: Final = ("guidance", "time", "manner", "cost", "result")
 def sign(walk: Walk, at: int) -> int:
     """Drafted, handed to whoever may sign, decided (E26, E28, E30); gives when it was signed."""
     case, officer = walk.case, walk.officer
-    signer = walk.other if walk.plant == "signed_without_power" else walk.competent.signer
     if walk.batch is not None:
         at = max(at, walk.batch.drafted)
+    signer = signatory(walk, at)
     draft = {"draft_ref": f"draft-{case.dossier}", "to_approver": signer.id}
     case.act(at, officer, "draft_submitted", draft, step="signing")
     taken = walk.hand_over(walk.office.after(at, 2), officer, signer, "signing", 20, 90)
@@ -41,6 +47,25 @@ def sign(walk: Walk, at: int) -> int:
     if walk.plant == "batch_close":
         signed = _batch(walk, at, taken, signed)
     return _decide(walk, signed, signer)
+
+
+def signatory(walk: Walk, at: int) -> Officer:
+    """Whoever may sign; the head by delegation while the signatory is away (L18)."""
+    signer, head = walk.competent.signer, walk.competent.head
+    if walk.plant == "signed_without_power":
+        return walk.other
+    if head is not signer and walk.province.is_away(signer, local_day(at), _SIGNING):
+        walk.case.look_alike("delegation", head.id)
+        return head
+    return signer
+
+
+def acting(walk: Walk, signer: Officer) -> Actor:
+    """The signatory as the action names them: of their own post, or by delegation."""
+    own = walk.competent.signer
+    if signer is own or signer is not walk.competent.head:
+        return signer.actor
+    return replace(signer.actor, capacity="TUQ", on_behalf_of=own.id)
 
 
 def _session(walk: Walk, taken: int) -> int:
@@ -63,12 +88,12 @@ def _batch(walk: Walk, drafted: int, taken: int, signed: int) -> int:
 
 def _decide(walk: Walk, at: int, signer: Officer) -> int:
     case = walk.case
-    doc = f"result-{case.dossier}"
+    doc, who = f"result-{case.dossier}", acting(walk, signer)
     if case.outcome == "negative":
         data = {"ground": "not_eligible", "appeal_info": "within 90 days"}
         made = case.act(
             at,
-            signer,
+            who,
             "negative_decision_issued",
             data,
             step="signing",
@@ -77,7 +102,7 @@ def _decide(walk: Walk, at: int, signer: Officer) -> int:
     else:
         case.outcome = "granted"
         data = {"doc_ref": doc, "signature_ref": walk.hash_of("signature")[:32]}
-        made = case.act(at, signer, "signed", data, step="signing")
+        made = case.act(at, who, "signed", data, step="signing")
     if walk.plant == "batch_close":
         walk.plant_now(signer, made)
     if walk.plant == "signed_without_power":

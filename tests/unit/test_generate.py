@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from consumers.bootstrap import Settings, open_ledger
 from consumers.cli.main import run
 from consumers.demo.people import subject_key
 from consumers.generate.files import truth_path, write_files
@@ -29,6 +33,7 @@ from ledger.domain.guards import guard_findings
 from ledger.domain.registry import Registry, budget_excess_hours, build_registry
 from ledger.entry.sealed import open_text
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
+from projections.queries.duties import list_duties
 
 ENTRIES = int(os.environ.get("PAL_GENERATED_ENTRIES", "10000"))
 AT = "2026-12-01T00:00:00.000000Z"
@@ -184,14 +189,34 @@ def test_the_slip_names_the_day_that_the_rule_set_gives(parts: list[Generated]):
                 assert action.data["due_at"] == due_on(at, days, calendar, cutoff, effect).at
 
 
-def test_import_takes_every_action(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_import_takes_every_action_and_the_store_has_custody_and_duties_as_planted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     home, file = tmp_path / "home", tmp_path / "year.jsonl.gz"
     assert run(["generate", str(file), "--entries", "2000", "--seed", "7"]) == 0
     assert run(["import", str(file), "--home", str(home), "--format", "json"]) == 0
-    written = capfd.readouterr().out
-    assert '"cases_refused":0' in written.replace(" ", "")
+    assert '"cases_refused":0' in capfd.readouterr().out.replace(" ", "")
     assert run(["verify", "--home", str(home)]) == 0
     assert run(["generate", str(file), "--entries", "2000"]) == 3
+    lines = gzip.decompress(truth_path(file).read_bytes()).splitlines()[1:]
+    truths = [msgspec.json.decode(line, type=DossierTruth) for line in lines]
+    with open_ledger(Settings(home)) as ledger, closing(ledger.store()) as store:
+        held = store.rows(
+            "SELECT dossier, kind, officer, unit, from_at, to_at FROM interval "
+            "ORDER BY dossier, number"
+        )
+        assert held == sorted(
+            [
+                (truth.dossier, i.kind, i.officer, i.unit, i.from_at, i.to_at)
+                for truth in truths
+                for i in truth.custody
+            ],
+            key=lambda row: row[0],
+        )
+        found = list_duties(store, at=AT, rules=DEFAULT_RULES)
+        broken = {(row.dossier, row.found.duty) for row in found if row.found.result == "broken"}
+    assert broken == {(truth.dossier, b.duty) for truth in truths for b in truth.breaches}
+    assert broken
 
 
 @pytest.mark.parametrize("arguments", [["year.txt"], ["y.jsonl", "--entries", "999"]])
