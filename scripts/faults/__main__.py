@@ -110,6 +110,7 @@ async def run_one(
     await asyncio.to_thread(cluster.wait_until_whole, topic)
     log = open_log(arguments.folder / "writers", topic)
     fault, owners, patience_seconds = KINDS[kind]
+    owners = owners if arguments.owners is None else arguments.owners
     writers: list[WriterProcess] = []
 
     def spawn() -> WriterProcess:
@@ -243,6 +244,7 @@ def main() -> int:
     parser.add_argument("--kind", action="append", choices=[*KINDS], help="only this kind")
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--pace-ms", type=float, default=40.0, help="a caller's pause")
+    parser.add_argument("--owners", type=int, help="writers that share the log through the group")
     parser.add_argument("--folder", type=Path, default=Path(".kafka/faults"))
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--keep", action="store_true", help="leave the brokers running")
