@@ -6,8 +6,12 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from contextvars import ContextVar, copy_context
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from ledger.adapters.kafka_admin import create_log_async
@@ -28,7 +32,7 @@ GENESIS = make_genesis(TOPIC)
 class Cluster:
     """A log on three brokers, and writers that open, die and are replaced."""
 
-    def __init__(self, seed: int, writers: int) -> None:
+    def __init__(self, seed: int, writers: int, *, indexed: bool = False) -> None:
         # aiokafka shuffles brokers, the writer jitters its back-off: both follow the seed too.
         random.seed(seed)
         self.loop = VirtualLoop(seed)
@@ -43,6 +47,9 @@ class Cluster:
         self.submissions: list[Submission] = []
         self.outcomes: list[Any] = []
         self.callers: dict[int, set[int]] = {number: set() for number in range(writers)}
+        self.folder = TemporaryDirectory() if indexed else None
+        """Where each writer keeps its local index; what a killed one leaves is its successor's."""
+        self.lives = [0] * writers
         self.run(self._set_up())
 
     async def _set_up(self) -> None:
@@ -100,11 +107,21 @@ class Cluster:
         if known is not None:
             return known
         log = await KafkaLog.serve_here(
-            self.simulator.bootstrap, TOPIC, f"{TOPIC}/0", leaf_hash(GENESIS).hex(), KEY
+            self.simulator.bootstrap,
+            TOPIC,
+            f"{TOPIC}/0",
+            leaf_hash(GENESIS).hex(),
+            KEY,
+            index_path=self._index_path(writer),
         )
         if self.writers[writer] is None:
             self.writers[writer] = log
         return self.writers[writer] or log
+
+    def _index_path(self, writer: int) -> Path | None:
+        if self.folder is None:
+            return None
+        return Path(self.folder.name) / f"{writer}-{self.lives[writer]}.sqlite"
 
     def look(self, writer: int) -> None:
         """Somebody asks a writer's process what the log holds."""
@@ -132,7 +149,8 @@ class Cluster:
 
     def kill(self, writer: int) -> None:
         """As kill -9: what its requests did stays, nobody is told anything."""
-        self.writers[writer] = None
+        log, self.writers[writer] = self.writers[writer], None
+        self._leave_index(writer)
         for token in self.callers[writer]:
             self.outcomes[token] = LOST
         self.callers[writer].clear()
@@ -140,6 +158,18 @@ class Cluster:
         for _ in range(5):
             self.loop.kill(lambda context: context.get(_owner, -1) == writer)
             self._cancel(writer)
+        if log is not None:
+            log._index.close()
+
+    def _leave_index(self, writer: int) -> None:
+        left = self._index_path(writer)
+        self.lives[writer] += 1
+        found = self._index_path(writer)
+        if left is None or found is None:
+            return
+        for part in ("", "-wal"):
+            if Path(f"{left}{part}").exists():
+                copyfile(f"{left}{part}", f"{found}{part}")
 
     def _cancel(self, owner: int) -> None:
         for task in list(self.tasks[owner]):
@@ -154,16 +184,24 @@ class Cluster:
         self.run(self.simulator.stop())
         self._cancel(-1)
         self.loop.close()
+        if self.folder is not None:
+            self.folder.cleanup()
 
     # The log
 
+    def write(self, record: bytes | None) -> None:
+        """Somebody who is no writer puts a record into the topic."""
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 2**20)
+        builder.append(0, timestamp=0, key=None, value=record, headers=[])
+        self.simulator.partition(TOPIC).append(bytes(builder.build()), 0)
+
     def records(self) -> list[bytes]:
-        """The leader's log, record by record."""
+        """The leader's log, record by record; b"" for one without a value."""
         found: list[bytes] = []
         for batch in self.simulator.partition(TOPIC).batches:
             records = MemoryRecords(batch.data)
             while records.has_next():
-                found += [record.value for record in records.next_batch()]
+                found += [record.value or b"" for record in records.next_batch()]
         return found
 
     def check(self) -> Fold:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from ledger.adapters import index_sqlite
 from ledger.adapters import simulator as broker
 from ledger.adapters.simulator_cluster import (
     DESCRIBE_CONFIGS,
@@ -31,7 +33,8 @@ from ledger.adapters.simulator_cluster import (
 )
 from ledger.app.submission import Recorded, Submission
 from tests.integration.kafka_logs import signed
-from tests.simulation.cluster_machine import TOPIC, Cluster
+from tests.simulation.cluster_machine import GENESIS, TOPIC, Cluster
+from tests.simulation.virtual_loop import InlineExecutor
 
 EXAMPLES = int(os.environ.get("PAL_EXAMPLES", "500"))
 SETTLE_SECONDS = 200.0
@@ -57,11 +60,16 @@ def teardown_module() -> None:
 class Writers(RuleBasedStateMachine):
     """Two or three writers of one log, all of them at once."""
 
-    @initialize(seed=st.integers(0, 2**32), writers=st.integers(2, 3))
-    def start(self, seed: int, writers: int) -> None:
+    @initialize(seed=st.integers(0, 2**32), writers=st.integers(2, 3), indexed=st.booleans())
+    def start(self, seed: int, writers: int, indexed: bool) -> None:
         logging.disable(logging.CRITICAL)
+        # A local index is written in a thread, every two seconds of real time: here, each time.
+        self.written_at_once = patch.multiple(
+            index_sqlite, FLUSH_SECONDS=0.0, ThreadPoolExecutor=InlineExecutor
+        )
+        self.written_at_once.start()
         self.count = writers
-        self.cluster = Cluster(seed, writers)
+        self.cluster = Cluster(seed, writers, indexed=indexed)
         self.number = 0
 
     def writer(self, drawn: int) -> int:
@@ -137,6 +145,10 @@ class Writers(RuleBasedStateMachine):
     def a_writer_is_closed(self, writer: int) -> None:
         self.cluster.close(self.writer(writer))
 
+    @rule(record=st.sampled_from([None, b"", b"written by somebody else", GENESIS]))
+    def somebody_else_writes(self, record: bytes | None) -> None:
+        self.cluster.write(record)
+
     @rule(writer=WRITERS)
     def somebody_reads(self, writer: int) -> None:
         self.cluster.look(self.writer(writer))
@@ -150,6 +162,7 @@ class Writers(RuleBasedStateMachine):
         if hasattr(self, "cluster"):
             self.settle()
             self.cluster.end()
+            self.written_at_once.stop()
         logging.disable(logging.NOTSET)
 
     def settle(self) -> None:
