@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -157,6 +158,8 @@ def _import_shared(
     from consumers.workers.importer import read_source  # noqa: PLC0415 - imports only
 
     count = len(ledger.trust)
+    # A rebalance is nothing to report: what it means for this process is told below.
+    logging.getLogger("aiokafka.consumer").addHandler(logging.NullHandler())
 
     def tell(owned: frozenset[int]) -> None:
         if count > 1:
