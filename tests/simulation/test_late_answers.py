@@ -1,4 +1,4 @@
-"""A leader that has just taken over tells an end that lags behind; a log that shrank is another."""
+"""What comes late, told apart from what is lost: requests, ends of the log, answers to readers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.adapters import simulator as broker
 from ledger.app.submission import OutcomeUnknownError, Recorded
 from ledger.core.findings import FindingError
 from tests.integration.kafka_logs import one
@@ -21,6 +22,21 @@ def cluster() -> Iterator[Cluster]:
     assert isinstance(running.outcomes[0], Recorded)
     yield running
     running.end()
+
+
+def test_a_request_that_lands_long_after_it_was_given_up_is_a_stray(cluster: Cluster) -> None:
+    cluster.simulator.inject(broker.LANDS_LATE)
+    cluster.submit(0, one("dossier:a", 2))
+    cluster.wait(15)
+    assert isinstance(cluster.outcomes[1], Recorded)
+    assert cluster.simulator.release() == 1
+    before = cluster.check()
+    assert before.counting == (True,) * 5 + (False,)
+    cluster.submit(0, one("dossier:a", 3))
+    cluster.wait(15)
+    assert isinstance(cluster.outcomes[2], Recorded)
+    assert cluster.check().size == before.size + 2
+    assert cluster.errors == []
 
 
 def test_an_end_that_lags_is_waited_for_by_readers_and_writers(cluster: Cluster) -> None:
