@@ -6,11 +6,15 @@ fails instead.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
+from ledger.app.submission import UnavailableError
 from ledger.core.action import Action, ActionError, check_action, plain_id, reread_action
 from ledger.core.chain import StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
@@ -100,42 +104,50 @@ class Folder:
         self.commit()
 
     def add(self, batch: Batch) -> None:
-        """Fold a batch; its rows and cursor wait for `commit`. Raises `OvertakenError`."""
+        """Fold a batch; its rows and cursor wait for `commit`.
+
+        Raises `OvertakenError`, and `UnavailableError` where the store cannot be written now; then
+        nothing of what waited is written.
+        """
         store, log = self._store, batch.after.log
-        try:
+        with self._all_or_nothing():
             if not store.connection.in_transaction:
                 store.connection.execute("BEGIN IMMEDIATE")
             known = self._cursors.get(log) or store.cursor(log)
             if known != batch.before:
-                raise OvertakenError  # noqa: TRY301 - one way out for every error
+                raise OvertakenError
             self._cursors[log] = batch.after
             self._heads |= batch.heads
             self._fold(batch)
             self._write_rare(batch, log)
-        except BaseException:
-            self._undo()
-            raise
 
     def commit(self) -> None:
-        """Write what waits, and every cursor, and end the transaction."""
+        """Write what waits and every cursor, together; raises `UnavailableError`."""
         connection = self._store.connection
         if not connection.in_transaction:
             return
-        try:
+        with self._all_or_nothing():
             self._write_waiting()
             for cursor in self._cursors.values():
                 self._store.put_cursor(cursor)
             connection.execute("COMMIT")
-        except BaseException:
-            self._undo()
-            raise
         self._cache.keep(self._folds)
         self._forget()
 
-    def _undo(self) -> None:
-        if self._store.connection.in_transaction:
-            self._store.connection.execute("ROLLBACK")
-        self._forget()
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if self._store.connection.in_transaction:
+                self._store.connection.execute("ROLLBACK")
+            self._forget()
+            if not isinstance(error, sqlite3.OperationalError):
+                raise
+            raise UnavailableError(
+                f"{self._store.path.name}: {error}",
+                next_step="see whether another process holds the file, or the disk is full",
+            ) from error
 
     def _fold(self, batch: Batch) -> None:
         folds, log = self._load(batch), batch.after.log

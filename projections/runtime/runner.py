@@ -104,33 +104,40 @@ class LogProjector:
             strict_rows=self._strict_rows,
             share=self._share,
         )
+        self._note_written()
+
+    def _note_written(self) -> None:
+        self._written = self._verifier.cursor
+        self.position = self._verifier.position
+        """The position of the log to read next."""
+        self._is_behind = False
 
     @property
     def size(self) -> int:
         """How many entries of the log are folded and committed."""
-        return self._verifier.size
-
-    @property
-    def position(self) -> int:
-        """The position of the log to read next."""
-        return self._verifier.position
+        return 0 if self._written is None else self._written.head.size
 
     @property
     def recorded_at(self) -> str:
         """When the newest entry that was folded was recorded; "" before the first."""
-        cursor = self._verifier.cursor
-        return "" if cursor is None else cursor.recorded_at
+        return "" if self._written is None else self._written.recorded_at
 
     def step(self) -> bool:
-        """Fold and commit the next batch; False where there is nothing to read."""
+        """Fold and commit the next batch; False where there is nothing to read.
+
+        After an error it may be called again: it then goes on from what the store has.
+        """
+        if self._is_behind:
+            self._begin()
         batch = self._verifier.step()
         if batch is None:
             return False
+        self._is_behind = True
         try:
             self._folder.write(batch)
         except OvertakenError:
-            self._begin()
             return True
+        self._note_written()
         if self._verifier.error is not None:
             raise self._verifier.error
         return True

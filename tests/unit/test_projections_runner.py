@@ -17,7 +17,7 @@ from projections.queries.dossiers import get_dossier
 from projections.queries.timeline import EventFilter, events
 from projections.runtime import verifying
 from projections.runtime.rebuild import rebuild
-from projections.runtime.runner import project
+from projections.runtime.runner import LogProjector, project
 from projections.store.sqlite import ReadStore
 from tests.unit.projections_logs import LEDGER, UNKNOWN, Log, act, handed_over, imported
 
@@ -251,6 +251,28 @@ def test_two_processes_on_one_store_fold_each_entry_once(tmp_path: Path, store: 
     assert digests(store) == digests(alone)
     alone.close()
     second.close()
+
+
+def test_a_store_that_another_process_holds_is_unavailable_and_then_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("projections.store.sqlite.BUSY_TIMEOUT_SECONDS", 0.05)
+    log = Log()
+    log.append(*handed_over())
+    store, other = (ReadStore.open(tmp_path / "read.sqlite") for _ in range(2))
+    leaves = log.genesis_leaf
+    projector = LogProjector(log, store, genesis_leaf=leaves, strict_rows=True)
+    other.connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UnavailableError) as caught:
+        projector.step()
+    assert "database is locked" in str(caught.value)
+    assert other.cursors() == ()
+    other.connection.execute("COMMIT")
+    while projector.step():
+        pass
+    assert (projector.size, store.head()) == (log.head.size, log.head)
+    store.close()
+    other.close()
 
 
 def test_many_streams_do_not_stay_in_memory(store: ReadStore, monkeypatch: pytest.MonkeyPatch):
