@@ -1,30 +1,46 @@
 """Reading a partition on to its end, with what can be done before the fold done beside it.
 
 While one chunk is folded the broker sends the next; while a slice waits for the threads that verify
-its signatures, the one behind it is decoded (KAFKA.md section 6: cryptography gives Python's lock
-back). What counts is decided by the fold alone: a signature that was not verified here, because its
-key was not enrolled yet or it is wrong, is verified there.
+its signatures, the one behind it is decoded. Where much is to be read, processes decode and hash
+the chunks to come, one for each core but one. What counts is decided by the fold alone: a signature
+that was not verified here, because its key was not enrolled yet or it is wrong, is verified there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Self
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, NamedTuple, Self
 
-from ledger.adapters.kafka_client import CHUNK_BYTES, Chunk, Partition
+from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
+from ledger.adapters.read_process import ReadProcess
 from ledger.app.ports import Record
 from ledger.app.read_ahead import Ahead, read_ahead
+from ledger.app.read_facts import Facts, take_facts
 from ledger.entry.entry import Signature
 from ledger.entry.log_state import LogState
 
+FAR_RECORDS: Final = 50_000
+"""So far from the end, processes that take half a second to start pay."""
+CHUNKS_AHEAD: Final = 2
+"""For each process: one that it works on, and one that lies ready."""
 _THREADS: Final = os.cpu_count() or 1
+_PROCESSES: Final = max(1, _THREADS - 1)
 _INLINE_MAX: Final = 4
 """So few signatures are verified by the fold itself: handing them over costs as much."""
 
 Unverified = Sequence[tuple[Signature, bytes]]
+
+
+class Fetched(NamedTuple):
+    """A chunk (see `Chunk`), and the facts of its records where a process finds them."""
+
+    records: list[Record]
+    next_offset: int
+    end: int
+    facts: Future[Facts] | None
 
 
 class CatchUp:
@@ -34,48 +50,85 @@ class CatchUp:
         self._partition = partition
         self._state = state
         self._pool: ThreadPoolExecutor | None = None
-        self._following: tuple[int, asyncio.Task[Chunk]] | None = None
+        self._processes: list[ReadProcess] = []
+        self._asked = 0
+        self._coming: list[asyncio.Task[Fetched | None]] = []
+        self._expected = -1
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._give_up_following()
+        self._forget_coming()
         if self._pool is not None:
             self._pool.shutdown(wait=False)
+        if self._processes:
+            await asyncio.to_thread(self._end_processes)
 
-    async def fetch(self, position: int) -> Chunk:
-        """The chunk at `position`; the one behind it is asked for already."""
-        if self._following is not None and self._following[0] == position:
-            (_, following), self._following = self._following, None
-            chunk = await following
-        else:
-            self._give_up_following()
-            chunk = await self._ask(position)
-        if chunk.next_offset < chunk.end:
-            task = asyncio.create_task(self._ask(chunk.next_offset))
-            self._following = chunk.next_offset, task
-        return chunk
+    def _end_processes(self) -> None:
+        for process in self._processes:
+            process.close()
 
-    def _give_up_following(self) -> None:
-        if self._following is not None:
-            (_, task), self._following = self._following, None
+    async def fetch(self, position: int) -> Fetched:
+        """The chunk at `position`; those behind it are asked for already."""
+        if position != self._expected:
+            self._forget_coming()
+        fetched = await self._coming.pop(0) if self._coming else None
+        if fetched is None:
+            # Nothing was asked for, or it began where the log ended then.
+            self._forget_coming()
+            fetched = await self._ask(position)
+        if fetched.end - fetched.next_offset > FAR_RECORDS and not self._processes:
+            self._processes = [ReadProcess() for _ in range(_PROCESSES)]
+        self._expected = fetched.next_offset
+        while len(self._coming) <= CHUNKS_AHEAD * len(self._processes):
+            before = self._coming[-1] if self._coming else _done(fetched)
+            self._coming.append(asyncio.create_task(self._ask_behind(before)))
+        return fetched
+
+    async def _ask_behind(self, before: asyncio.Future[Fetched | None]) -> Fetched | None:
+        # Shielded: giving up this one does not give up that one.
+        fetched = await asyncio.shield(before)
+        if fetched is None or fetched.next_offset >= fetched.end:
+            return None
+        return await self._ask(fetched.next_offset)
+
+    async def _ask(self, position: int) -> Fetched:
+        chunk = await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
+        facts = None
+        if self._processes and chunk.records:
+            process = self._processes[self._asked % len(self._processes)]
+            self._asked += 1
+            facts = process.ask([record.data for record in chunk.records])
+        return Fetched(*chunk, facts)
+
+    def _forget_coming(self) -> None:
+        for task in self._coming:
             task.add_done_callback(_forget)
             task.cancel()
+        self._coming = []
 
-    async def _ask(self, position: int) -> Chunk:
-        return await self._partition.fetch(position, max_bytes=CHUNK_BYTES)
-
-    async def slices(self, records: Sequence[Record]) -> AsyncIterator[Ahead]:
+    async def slices(self, fetched: Fetched) -> AsyncIterator[Ahead]:
         """The records of a chunk, read ahead; their signatures verified as far as may be."""
         before: tuple[Ahead, Sequence[asyncio.Future[list[bool]]]] | None = None
-        for ahead in read_ahead(records, self._state):
+        for ahead in await self._read(fetched):
             verifying = self._verify(ahead.unverified)
             if before is not None:
                 yield await self._verified(*before)
             before = ahead, verifying
         if before is not None:
             yield await self._verified(*before)
+
+    async def _read(self, fetched: Fetched) -> Iterator[Ahead]:
+        if fetched.facts is not None:
+            try:
+                facts = await asyncio.wrap_future(fetched.facts)
+            except (OSError, EOFError):
+                # The process was ended by somebody: what it does can be done here.
+                pass
+            else:
+                return take_facts(fetched.records, facts, self._state)
+        return read_ahead(fetched.records, self._state)
 
     def _verify(self, unverified: Unverified) -> Sequence[asyncio.Future[list[bool]]]:
         if len(unverified) <= _INLINE_MAX:
@@ -103,7 +156,13 @@ class CatchUp:
         return ahead
 
 
-def _forget(task: asyncio.Task[Chunk]) -> None:
+def _forget(task: asyncio.Task[Fetched | None]) -> None:
     """Whatever came of it: nobody asks any more."""
     if not task.cancelled():
         task.exception()
+
+
+def _done(fetched: Fetched) -> asyncio.Future[Fetched | None]:
+    future: asyncio.Future[Fetched | None] = asyncio.get_running_loop().create_future()
+    future.set_result(fetched)
+    return future

@@ -18,8 +18,8 @@ from aiokafka.errors import (
 )
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
-from ledger.adapters.kafka_catch_up import CatchUp
-from ledger.adapters.kafka_client import POINT_BYTES, Chunk, Partition, UnreachableError
+from ledger.adapters.kafka_catch_up import CatchUp, Fetched
+from ledger.adapters.kafka_client import POINT_BYTES, Partition, UnreachableError
 from ledger.adapters.kafka_security import not_allowed
 from ledger.app.effects import (
     CloseProducer,
@@ -176,7 +176,7 @@ class KafkaWriter:
             if grown:
                 self._on_growth()
 
-    async def _fetch_known(self, reading: CatchUp, position: int) -> Chunk:
+    async def _fetch_known(self, reading: CatchUp, position: int) -> Fetched:
         """What lies from `position` on, where the log is known to reach to `index.position`.
 
         The end that a leader tells may lag behind that for a while after it has taken over: wait
@@ -201,9 +201,9 @@ class KafkaWriter:
             next_step="see whether the brokers of this topic are in sync",
         )
 
-    async def _take_in(self, reading: CatchUp, chunk: Chunk) -> None:
+    async def _take_in(self, reading: CatchUp, chunk: Fetched) -> None:
         try:
-            async for ahead in reading.slices(chunk.records):
+            async for ahead in reading.slices(chunk):
                 self._index.take_in(ahead, ahead.next_offset)
             self._index.take_in((), chunk.next_offset)
         except NewerFormatError as error:
@@ -334,7 +334,7 @@ class KafkaWriter:
             if chunk.next_offset > position:
                 deadline = self._loop.time() + PROGRESS_SECONDS
             position = chunk.next_offset
-            async for ahead in reading.slices(chunk.records):
+            async for ahead in reading.slices(chunk):
                 self._apply(machine.records(session, ahead, ahead.next_offset, self._moment()))
             moment = self._moment()
             self._apply(machine.records(session, (), position, moment))

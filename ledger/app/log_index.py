@@ -22,7 +22,7 @@ from ledger.app.index_tables import (
 )
 from ledger.app.limits import GROUP_ENTRIES_MAX
 from ledger.app.ports import Record
-from ledger.app.read_ahead import Ahead, read_ahead
+from ledger.app.read_ahead import Ahead, ReadRecord, read_ahead
 from ledger.app.submission import Place, SignedAction, Submission
 from ledger.core.chain import Head, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
@@ -165,8 +165,8 @@ class PartitionIndex:
     def _take_ahead(self, ahead: Ahead) -> None:
         streams = {item.read.seal.stream for item in ahead.records if type(item.read) is Entry}
         self.tables.look_up((), streams)
-        for record, read, root in ahead.records:
-            self._take(record, read, root)
+        for item in ahead.records:
+            self._take(item)
 
     def add(self, record: Record) -> Entry | None:
         """Take the next record in; the entry if it counts.
@@ -175,28 +175,19 @@ class PartitionIndex:
         for a log that was overwritten or begins with another genesis than the pinned one, and
         `NewerFormatError` where this software is too old.
         """
-        return self._take(record, self.state.decode(record.data), None)
+        return self._take(ReadRecord(record, self.state.decode(record.data), None))
 
-    def _take(
-        self,
-        record: Record,
-        read: Entry | Stray | NewerFormatError,
-        root: bytes | None,
-    ) -> Entry | None:
+    def _take(self, item: ReadRecord) -> Entry | None:
         if self.broken is not None:
             raise self.broken
         try:
-            return self._add(record, read, root)
+            return self._add(item)
         except FindingError as error:
             self.broken = error
             raise
 
-    def _add(
-        self,
-        record: Record,
-        read: Entry | Stray | NewerFormatError,
-        root: bytes | None,
-    ) -> Entry | None:
+    def _add(self, item: ReadRecord) -> Entry | None:
+        record, read = item.record, item.read
         if record.position < self.position:
             self._compare(record)
             return None
@@ -210,14 +201,14 @@ class PartitionIndex:
             self._add_stray(record, result)
             return None
         self._tracker.counted(result.leaf)
-        judged = self.state.judge(result, root)
+        judged = self.state.judge(result, item.root)
         if judged.findings:
             self.findings.extend(judged.findings)
             if result.seal.index == 0 and judged.void:
                 raise FindingError(judged.findings[-1])
         if self.expect is not None:
             self._check_expected()
-        self._enter(judged, record.position)
+        self._enter(judged, item)
         return result
 
     def add_landed(self, group: Group, base_offset: int) -> None:
@@ -263,15 +254,16 @@ class PartitionIndex:
         standing = Standing(self.position, self.head, self.state.recorded_at)
         self.tables.settle(standing, self.own_entries)
 
-    def _enter(self, judged: Judged, offset: int) -> None:
+    def _enter(self, judged: Judged, item: ReadRecord) -> None:
         entry = judged.entry
         if judged.void:
-            self.tables.add_void(offset, entry.leaf)
+            self.tables.add_void(item.record.position, entry.leaf)
             return
         seal = entry.seal
-        digest = sha256(entry.action_bytes).digest()
+        digest = item.digest or sha256(entry.action_bytes).digest()
         place = Place(seal.index, seal.version, entry.leaf, digest)
-        self.tables.add(offset, seal.stream, entry.action_id, place)
+        action_id = item.action_id or entry.action_id
+        self.tables.add(item.record.position, seal.stream, action_id, place)
         if seal.stream == self.state.own_stream:
             self.own_entries.append(entry.data)
 

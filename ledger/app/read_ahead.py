@@ -26,12 +26,15 @@ SLICE_RECORDS_MAX: Final = 1_024
 class ReadRecord(NamedTuple):
     """A record with what it is by itself; an error is raised when its turn comes.
 
-    `root` is that of its submission, where `submission_roots` found it.
+    `root` is that of its submission, where `submission_roots` found it. `action_id` and `digest`
+    (SHA-256 of the action) are "" and b"" where nobody has looked yet.
     """
 
     record: Record
     read: Entry | Stray | NewerFormatError
     root: bytes | None
+    action_id: str = ""
+    digest: bytes = b""
 
 
 class Ahead(NamedTuple):

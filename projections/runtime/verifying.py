@@ -142,7 +142,7 @@ class LogVerifier:
         """Judge records in order; an error ends the batch behind what came before it."""
         for ahead in read_ahead(records, self._state):
             self._check_signatures(ahead.unverified)
-            for record, read, root in ahead.records:
+            for record, read, root, *_ in ahead.records:
                 placed = self._state.place(read) if isinstance(read, Entry) else read
                 if isinstance(placed, Entry):
                     error = self._take_entry(record, placed, root, batch)

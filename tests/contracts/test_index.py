@@ -18,6 +18,7 @@ from ledger.adapters.index_sqlite import SqliteTables, open_index
 from ledger.app.group import seal_group
 from ledger.app.log_index import MemoryIndex, PartitionIndex
 from ledger.app.ports import Record
+from ledger.app.read_facts import facts_of, take_facts
 from ledger.app.submission import LedgerError, Submission
 from ledger.core.chain import Head
 from ledger.core.findings import FindingError
@@ -125,6 +126,24 @@ def test_file_and_memory_answer_alike_whatever_happens(recipe: list[Step], data)
             with pytest.raises(FindingError):
                 read_from(again, partition)
         again.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_records_read_by_another_process_mean_the_same(recipe: list[Step]) -> None:
+    partition = Partition()
+    for number, step in enumerate(recipe):
+        if not partition.apply(number, step):
+            return
+    memory, other = (MemoryIndex(ORIGIN, genesis_leaf=GENESIS_LEAF) for _ in range(2))
+    read_from(memory, partition)
+    facts = facts_of([record.data for record in partition.records])
+    for ahead in take_facts(partition.records, facts, other.state):
+        other.take_in(ahead, ahead.next_offset)
+    other.take_in((), memory.position)
+    ids = action_ids(partition)
+    assert answers(other, STREAMS, ids) == answers(memory, STREAMS, ids)
+    assert list(other.findings) == list(memory.findings)
 
 
 @settings(max_examples=25, deadline=None)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from ledger.adapters import kafka_catch_up
 from ledger.adapters.kafka import create_log
-from ledger.app.group import seal_group
+from ledger.adapters.read_process import ReadProcess
+from ledger.app.group import next_recorded_at, seal_group
 from ledger.app.log_index import MemoryIndex
 from ledger.app.ports import Record
 from ledger.app.submission import LedgerError, Recorded, SignedAction, Submission
@@ -159,19 +162,33 @@ def test_two_processes_of_one_home_keep_an_index_each(log: TestLog, tmp_path: Pa
     check_acknowledged(log, [])
 
 
-def test_signatures_verified_ahead_of_the_fold_decide_nothing_by_themselves(
-    log: TestLog, tmp_path: Path
+@pytest.mark.parametrize("read_by", ["this process", "others", "others that are killed"])
+def test_what_is_done_ahead_of_the_fold_decides_nothing_by_itself(
+    log: TestLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_by: str
 ) -> None:
-    """Wrong signatures, and keys that come and go in the middle, among many that are right."""
+    """Wrong signatures, strays, and keys that come and go, among many records that are right."""
+    started: list[ReadProcess] = []
+
+    class Started(ReadProcess):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self)
+            if read_by == "others that are killed":
+                self._process.kill()
+
+    monkeypatch.setattr(kafka_catch_up, "ReadProcess", Started)
+    if read_by != "this process":
+        monkeypatch.setattr(kafka_catch_up, "FAR_RECORDS", 0)
+    monkeypatch.setattr(kafka_catch_up, "CHUNK_BYTES", 30_000)
     state = MemoryIndex(log.origin)
     state.add(Record(0, log.genesis))
     values: list[bytes | None] = []
 
-    def put(action: SignedAction) -> None:
-        recorded_at = f"2027-01-01T00:00:00.{len(values):06d}Z"
-        (sealed,) = seal_group(log.origin, state, [Submission((action,))], recorded_at).entries
-        values.append(sealed.data)
-        state.add(Record(len(values), sealed.data))
+    def put(*actions: SignedAction) -> None:
+        recorded_at = next_recorded_at(datetime.now(UTC), state.state.recorded_at)
+        for sealed in seal_group(log.origin, state, [Submission(actions)], recorded_at).entries:
+            values.append(sealed.data)
+            state.add(Record(len(values), sealed.data))
 
     own = f"ledger:{log.origin}"
     enrolled = {"key": msgspec.to_builtins(OTHER_KEY.enrolled())}
@@ -185,10 +202,16 @@ def test_signatures_verified_ahead_of_the_fold_decide_nothing_by_themselves(
         if number % 7 == 0:
             put(msgspec.structs.replace(good, sigs=signed("dossier:x", number).sigs))
         put(good)
+        if number % 50 == 0:
+            values.append(b"junk" if number % 100 else None)
+            state.add(Record(len(values), values[-1]))
+            put(*together("dossier:together", number, 30))
     voids = sum(finding.code == "signature.invalid" for finding in state.findings)
     produce(log, values)
     opened = log.open(index_path=tmp_path / "index.sqlite")
     assert opened.head() == state.head
+    assert bool(started) is (read_by != "this process")
+    assert all(process._process.poll() is not None for process in started)
     index = opened._index
     assert sum(f.code == "signature.invalid" for f in index.findings) == voids > 100
     for number in range(400):
@@ -197,7 +220,19 @@ def test_signatures_verified_ahead_of_the_fold_decide_nothing_by_themselves(
     for number in range(9):
         name = f"dossier:{number}"
         assert index.stream_head(name) == state.stream_head(name)
+    assert list(index.strays) == list(state.strays)
+    assert len(opened.stream_entries("dossier:together")) == 8 * 30
+    again = opened.submit([one("dossier:0", 10_000)])[0]
+    assert again.places[0].index == state.head.size + 1
     opened.close()
+
+
+def together(stream: str, first: int, count: int) -> list[SignedAction]:
+    alone = [signed(stream, 1_000 * first + n) for n in range(count)]
+    sigs = KEY.sign([action.data for action in alone])
+    return [
+        msgspec.structs.replace(action, sigs=own) for action, own in zip(alone, sigs, strict=True)
+    ]
 
 
 def own_action(stream: str, type_name: str, data: dict) -> SignedAction:
@@ -216,7 +251,9 @@ def own_action(stream: str, type_name: str, data: dict) -> SignedAction:
 def produce(log: TestLog, values: list[bytes | None]) -> None:
     async def send() -> None:
         async with AIOKafkaProducer(bootstrap_servers=log.bootstrap, acks="all") as producer:
-            sent = [await producer.send(log.topic, value, partition=0) for value in values]
+            sent = [
+                await producer.send(log.topic, value, key=b"k", partition=0) for value in values
+            ]
             await asyncio.gather(*sent)
 
     asyncio.run(send())
