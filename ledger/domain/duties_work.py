@@ -164,9 +164,7 @@ def _goes_on(case: DutyCase, step: Step, reply_by: str) -> Check:
         (
             other
             for other in case.steps
-            if other.version > step.version
-            and other.on > reply_by
-            and (other.name in SUBSTANTIVE or other.name == "consultation_lapsed")
+            if other.version > step.version and other.on > reply_by and other.name in SUBSTANTIVE
         ),
         None,
     )

@@ -11,6 +11,7 @@ import ledger.domain.duties as module
 from ledger.core.action import Action
 from ledger.domain.duties import DUTIES
 from ledger.domain.duty_words import DUTY_WORDS, REASON_WORDS, RESULT_WORDS
+from ledger.domain.registry import build_registry
 from tests.unit.domain.actions import act, action_id
 from tests.unit.domain.duty_cases import (
     BEGUN,
@@ -31,6 +32,7 @@ from tests.unit.domain.duty_cases import (
     said,
     whole,
 )
+from tests.unit.domain.test_registry import say
 
 
 @pytest.mark.parametrize(("duty", "actions", "expected"), CASES)
@@ -88,6 +90,7 @@ def test_a_step_keeps_its_budget_without_the_waits() -> None:
     assert said("L10", [*start, back, late]) == ("broken", "step_over_budget")
     waited = [ask(20, 3), got(21, 4)]
     assert said("L10", [*start, *waited, back, late]) == ("kept", "step_in_budget")
+    assert said("L10", [*start, ask(20, 4), back, late]) == ("kept", "step_in_budget")
     assert said("L10", start, at=moment(4)) == ("not_applicable", "not_due")
     assert said("L10", start) == ("broken", "step_over_budget")
     assert said("L10", [*start, back, late], EMPTY) == ("not_applicable", "nothing_to_check")
@@ -117,6 +120,10 @@ def test_a_required_consultation_is_closed_before_the_decision() -> None:
     assert said("L11", [*start, asked, worked]) == ("kept", "consultation_closed")
     blocking = replace(asked, data={**tax, "silence_effect": "blocks"})
     assert said("L11", [*start, blocking]) == ("not_applicable", "silence_blocks")
+    other = by("consultation_answered", 11, 5, "fire", agency="fire")
+    assert said("L11", [*start, asked, other], at=moment(5)) == ("not_applicable", "not_due")
+    stopped = by("processing_stopped", 12, 4, "hoa")
+    assert said("L11", [*start, asked, stopped]) == ("not_applicable", "nothing_to_check")
     open_end = by("consultation_requested", 10, 3, "minh", agency="tax", mandatory=True)
     assert said("L11", [*start, open_end, answer]) == ("broken", "no_reply_by")
 
@@ -243,6 +250,17 @@ def test_what_is_not_known_is_neither_kept_nor_broken() -> None:
     assert said("L2", [old]) == ("indeterminate", "no_rule")
     other = by("accepted", 2, 2, "lan", duration_days=3, ruleset="XX-1", slip_ref="s")
     assert said("L4", [other, ask(10, 4)]) == ("indeterminate", "no_rule")
+    offer = by("custody_offered", 3, 2, "lan", 11, to_unit="land")
+    taken = by("custody_accepted", 4, 3, "head", 8, offer_id=action_id(3))
+    assert said("L8", [other, offer, taken]) == ("indeterminate", "no_rule")
+    named = act(20, "complaint_filed", moment(11), {"answer_by_at": moment(13)}, who="a-1")
+    assert said("L22", [other, named]) == ("broken", "answered_late")
+    assert said("L22", [other, replace(named, data={})]) == ("indeterminate", "no_rule")
+    free = build_registry(
+        [say(1, "procedure.version_published", "1.004227", "2026-01-01", version=2, name="P")]
+    )
+    fee = by("financial_obligation_issued", 5, 4, "minh", kind="fee", amount=5)
+    assert said("L16", [*BEGUN, fee], free) == ("indeterminate", "no_fee_table")
 
 
 def test_a_foreign_log_breaks_no_duty() -> None:

@@ -92,7 +92,7 @@ def test_a_delegation_holds_until_its_end_or_its_revocation() -> None:
             from_on="2026-03-15",
         ),
     )
-    days = ("2026-02-28", "2026-03-01", "2026-03-14", "2026-03-15", "2026-04-01")
+    days = ("2026-02-28", "2026-03-01", "2026-03-14", "2026-03-31", "2026-04-01")
     held = [[item.delegation_id for item in known.delegations("an", day)] for day in days]
     assert held == [[], ["d1", "d2"], ["d1", "d2"], ["d2"], []]
     [first, _] = known.delegations("an", "2026-03-01")

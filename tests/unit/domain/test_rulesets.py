@@ -85,6 +85,16 @@ def test_an_unknown_rule_set_sets_nothing_and_guesses_nothing() -> None:
     assert (state.due_at, state.ruleset, state.version) == ("", "VN-1999", 1)
 
 
+def test_a_date_given_by_hand_under_an_unknown_rule_set_stands_through_a_pause() -> None:
+    given = "2026-03-20T17:00:00.000000Z"
+    story = [
+        act(2, "supplement_requested", "2026-03-03"),
+        act(3, "supplement_received", "2026-03-09"),
+    ]
+    state = recorded(story, accepted(ruleset="VN-1999", due_at=given))
+    assert (state.due_at, state.pauses) == (given, ())
+
+
 def test_the_due_date_names_its_rule_set_and_function() -> None:
     action = act(1, "accepted", "2026-03-02", {"duration_days": 3, "ruleset": "VN-2025"})
     decision = decide(DossierState(), action, DEFAULT_RULES)
@@ -285,9 +295,10 @@ def test_a_recorded_due_date_is_computed_again_and_compared() -> None:
     assert (finding.expected[:10], finding.actual[:10]) == ("2026-03-11", "2026-03-20")
     none = replace(DEFAULT_RULES, rulesets={})
     [unknown] = due_findings(actions, fold(actions), none)
-    assert (unknown.code, unknown.verdict) == (
+    assert (unknown.code, unknown.verdict, unknown.version) == (
         "dossier.due_date_unknown",
         Verdict.INDETERMINATE,
+        2,
     )
     assert due_findings([act(1, "submitted", "2026-03-02")], DossierState(), DEFAULT_RULES) == ()
 
