@@ -40,7 +40,7 @@ def submit(walk: Walk, at: int) -> int:
     found = walk.draws.weighted(results, (50, 40, 5, 5))
     look(walk, at + 1, procedure.reused, _found(walk, found))
     arrived = at if walk.channel == "direct" else at + 1
-    checked = walk.office.after(arrived, walk.draws.minutes(40, 0.9, 240))
+    checked = walk.later(arrived, 40, 240)
     in_order = not walk.is_delayed and walk.plant != "slow_intake"
     desk = walk.competent.desk
     checked = walk.lanes.take(walk.office, desk, "intake", checked, in_order=in_order)
@@ -169,6 +169,7 @@ def accept(walk: Walk, at: int) -> int:
     walk.accepted_id = walk.due_id = case.act(
         at, desk, "accepted", data, step="intake", legal_basis=("Decree 118/2025/NĐ-CP",)
     )
+    walk.accepted_at = at
     case.status(at, 2)
     if walk.plant == "no_slip":
         walk.plant_now(desk, walk.accepted_id)
@@ -226,6 +227,9 @@ def _wrong_unit(walk: Walk, at: int) -> int:
 def _choose_officer(walk: Walk, at: int) -> None:
     """By turns; whoever is on leave, or about to go, gets nothing: the colleague stands in."""
     first, second = walk.competent.officers
+    if walk.pinned:
+        walk.officer, walk.other = (second, first) if second.id == walk.pinned else (first, second)
+        return
     has_hard_cases = walk.competent.place % 10 == 3
     if has_hard_cases:
         is_hard = walk.procedure.kind in {"consultative", "field"}

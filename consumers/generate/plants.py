@@ -14,6 +14,8 @@ WORKED: Final[frozenset[Kind]] = frozenset(
     {"simple", "normal", "consultative", "field", "financial"}
 )
 LONG: Final[frozenset[Kind]] = frozenset({"normal", "consultative", "field", "financial"})
+LATE: Final[frozenset[Kind]] = frozenset({"consultative", "field"})
+BATCHED: Final[frozenset[Kind]] = frozenset({"normal", "field"})
 PAID: Final[frozenset[Kind]] = frozenset({"normal", "consultative"})
 CONSULTED: Final[frozenset[Kind]] = frozenset({"consultative", "financial"})
 
@@ -33,7 +35,7 @@ PLANTS: Final[dict[str, Plant]] = {
     "pass_through": Plant("An officer takes the dossier, does nothing, and gives it on.", (), LONG),
     "ping_pong": Plant("Two officers give it to each other and back, twice, undone.", (), LONG),
     "late_first_supplement": Plant(
-        "The first supplement is asked for when most of the time has passed.", (), LONG
+        "The first supplement is asked for when most of the time has passed.", (), LATE
     ),
     "repeated_item": Plant("The same paper is asked for a second time.", ("L4",), LONG),
     "once_only_breach": Plant(
@@ -46,7 +48,7 @@ PLANTS: Final[dict[str, Plant]] = {
         "The applicant is asked directly, past the One-Stop unit.", ("L5",), LONG
     ),
     "batch_close": Plant(
-        "Six dossiers wait for each other and are signed in the same minute.", (), LONG
+        "Six dossiers wait for each other and are signed in the same minute.", (), BATCHED
     ),
     "missing_apology": Plant("It is late, and nobody apologised.", ("L10", "L12")),
     "late_apology": Plant("It is late, and the apology came after the day.", ("L10", "L12")),
@@ -56,7 +58,7 @@ PLANTS: Final[dict[str, Plant]] = {
     "clock_wash": Plant(
         "Withdrawn undecided, handed in anew days later: the clock starts afresh.", (), LONG
     ),
-    "queue_jump": Plant("Started at once while others wait that came before.", (), LONG),
+    "queue_jump": Plant("Started at once while one that came before it waits.", (), LONG),
     "access_without_need": Plant("Somebody from another office looks at the dossier.", ()),
     "nominal_responsible": Plant("One officer is named, another does all the work.", (), LONG),
     "no_slip": Plant("Accepted without an appointment slip.", ("L1",)),
@@ -94,10 +96,10 @@ INNOCENT: Final[dict[str, Plant]] = {
     "extension_in_order": Plant("Moved once, in time, with basis and apology.", (), LONG),
     "silent_agency": Plant("An agency does not answer; the office goes on.", (), CONSULTED),
 }
-"""Leave, delegation, outage and case mix come of the province itself, the others are drawn."""
+"""Leave, delegation, outage, overload and case mix come of the province; others are drawn."""
 
-DRAWN_INNOCENT: Final = ("overload", "signing_session", "correct_rejection", "conflicting_law")
-DRAWN_LONG: Final = (*DRAWN_INNOCENT, "extension_in_order")
+DRAWN_INNOCENT: Final = ("correct_rejection",)
+DRAWN_LONG: Final = (*DRAWN_INNOCENT, "signing_session", "conflicting_law", "extension_in_order")
 
 
 def catalogue() -> str:

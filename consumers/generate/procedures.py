@@ -26,6 +26,7 @@ _DAYS: Final[dict[Kind, int]] = {
     "financial": 15,
 }
 SHORTER_DAYS: Final = 5
+_SLACK: Final = 180
 
 
 class Procedure(NamedTuple):
@@ -43,19 +44,28 @@ class Procedure(NamedTuple):
     reused: str
     fee: int
 
+    @property
+    def may_ask_late(self) -> bool:
+        """Whether the officer's own step is long enough to ask late, and be within its budget."""
+        return int(LATE_SHARE * self.days * DAY) + _SLACK < self.budget("appraisal")
+
     def budget(self, step: str) -> int:
         """Working minutes of a step; together they fit the time that the law allots (D15).
 
         The internal process is the same for all versions, so it fits the shortest.
         """
-        fixed = {"intake": 8, "assignment": 10, "signing": 12 if self.budget_days < 12 else 24}
-        fixed |= {"numbering": 4, "delivery": 4}
+        fixed = {"intake": 4, "assignment": 5, "signing": 12 if self.budget_days < 12 else 24}
+        fixed |= {"numbering": 3, "delivery": 2}
         if self.kind == "instant":
             return 4 * 60
         if step in fixed:
             return fixed[step] * 60
         # What the other steps leave belongs to the appraisal.
         return self.budget_days * DAY - sum(fixed.values()) * 60
+
+
+LATE_SHARE: Final = 0.62
+"""A first supplement after this share of the statutory time is late (I11 draws the line at 0.6)."""
 
 
 _FIELDS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (

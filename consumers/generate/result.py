@@ -81,6 +81,7 @@ def _session(walk: Walk, taken: int) -> int:
 def _batch(walk: Walk, drafted: int, taken: int, signed: int) -> int:
     """The first dossier of a batch sets the minute; the others wait for it, and sign with it."""
     if walk.batch is None:
+        signed = max(signed, walk.office.after(taken, 30))
         walk.made_batch = Batch(drafted, signed)
         return signed
     return max(walk.batch.signed, taken)

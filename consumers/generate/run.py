@@ -31,6 +31,9 @@ _ENTRIES_EACH: Final = 30
 _PLANTED: Final = 0.14
 _INNOCENT: Final = 0.12
 _SIBLINGS: Final = 5
+_WAITS_MIN: Final = 240
+"""Working minutes in which another dossier can come in behind, and begin before."""
+
 _KINDS: Final[dict[Kind, float]] = {
     "instant": 30,
     "simple": 25,
@@ -58,6 +61,7 @@ class Arrival(NamedTuple):
     applicant: str = ""
     batch: Batch | None = None
     earlier: str = ""
+    officer: str = ""
 
 
 class Generated(NamedTuple):
@@ -149,7 +153,11 @@ class Year:
         dossier = self._code(competent.head.unit, local_day(arrival.at))
         case = Case(self.seed, dossier, procedure, draws)
         case.outages = self.province.outages
-        walk = Walk(case, competent, self.province, self.lanes, arrival.plant, arrival.innocent)
+        # Whoever jumps a queue needs one that waits: this one waits, the next jumps.
+        is_overtaken = arrival.plant == "queue_jump" and not arrival.officer
+        plant = "" if is_overtaken else arrival.plant
+        walk = Walk(case, competent, self.province, self.lanes, plant, arrival.innocent)
+        walk.pinned, walk.overtakes = arrival.officer, arrival.earlier
         walk.applicant_ref = arrival.applicant or f"applicant-{dossier}"
         walk.channel = draws.weighted(("online", "direct", "postal"), (70, 22, 8))
         walk.batch = arrival.batch
@@ -162,6 +170,16 @@ class Year:
             at = walk.office.moment(walk.office.worked(at))
         made = follow(walk, at)
         self._follow_up(walk, arrival, place)
+        if is_overtaken and walk.waits >= _WAITS_MIN:
+            self._wait(
+                arrival._replace(
+                    at=walk.office.after(walk.taken_at, 10),
+                    code=procedure.code,
+                    place=place,
+                    earlier=case.dossier,
+                    officer=walk.officer.id,
+                )
+            )
         return made
 
     def _planned(self, arrival: Arrival, draws: Draws) -> tuple[Procedure, Arrival]:
@@ -170,11 +188,13 @@ class Year:
             kind = draws.weighted(tuple(_KINDS), tuple(_KINDS.values()))
             code = draws.one_of(self._by_kind[kind])
         procedure = valid_on(code, local_day(arrival.at))
-        if arrival.plant or arrival.earlier or procedure.kind == "instant":
+        if arrival.plant or arrival.innocent or arrival.earlier or procedure.kind == "instant":
             return procedure, arrival
         if draws.chance(_PLANTED):
             fit = [name for name, plant in PLANTS.items() if procedure.kind in plant.kinds]
-            return procedure, arrival._replace(plant=draws.one_of(fit))
+            chosen = draws.one_of(fit)
+            if chosen != "late_first_supplement" or procedure.may_ask_late:
+                return procedure, arrival._replace(plant=chosen)
         if draws.chance(_INNOCENT):
             names = DRAWN_LONG if procedure.kind in LONG else DRAWN_INNOCENT
             return procedure, arrival._replace(innocent=draws.one_of(names))

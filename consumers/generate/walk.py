@@ -20,7 +20,9 @@ from consumers.generate.province import Competent, Officer, Province
 from ledger.domain.calendars import VN
 
 _MIDNIGHT: Final = 24 * 60
-_BRISK: Final = frozenset({"idle_stall", "late_first_supplement", "clock_wash", "backdating"})
+_BRISK: Final = frozenset(
+    {"idle_stall", "late_first_supplement", "clock_wash", "backdating", "queue_jump"}
+)
 _FUNCTION: Final = "generate/1"
 
 
@@ -88,6 +90,9 @@ class Walk:
         self.taken_id = ""
         self.is_delayed = False
         self.lapsed: Lapse | None = None
+        self.accepted_at = self.taken_at = self.waits = 0
+        self.overtakes = ""
+        self.pinned = ""
         self.batch: Batch | None = None
         self.made_batch: Batch | None = None
         self.resubmit_at = 0

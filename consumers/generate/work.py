@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, Final
 
 from consumers.generate.case import BANK, CLOCK
 from consumers.generate.intake import look
 from consumers.generate.office_time import DAY, at_local, local_day, working_day_after
+from consumers.generate.procedures import LATE_SHARE
 from consumers.generate.province import Officer
 from consumers.generate.walk import Lapse, Walk
 from ledger.core.action import Actor
 
 TAX: Final = Actor(kind="external_agency", id="tax-office")
 _AGENCIES: Final = ("fire-police", "heritage-department", "traffic-department", "health-department")
+_OVERLOADED: Final = 0.2
 _SUPPLEMENT: Final = 0.2
 _LAPSED: Final = 0.08
 _REPLY_DAYS: Final = 15
@@ -37,7 +40,7 @@ def appraise(walk: Walk, at: int) -> int:
     if walk.plant in {"idle_stall", "missing_apology", "late_apology"}:
         at = _stall(walk, at, budget)
     elif walk.plant == "late_first_supplement":
-        at = walk.office.after(at, int(0.65 * budget))
+        at = walk.office.after(walk.accepted_at, int(LATE_SHARE * walk.procedure.days * DAY))
     if walk.procedure.kind != "simple" and not walk.is_late and walk.plant != "idle_stall":
         if walk.plant in _ASKING or (not walk.plant and walk.draws.chance(_SUPPLEMENT)):
             at = ask_applicant(walk, walk.later(at, 0.02 * budget, 0.05 * budget))
@@ -73,25 +76,26 @@ def _before_work(walk: Walk, at: int) -> int:
 
 
 def _start(walk: Walk, at: int, budget: int) -> int:
-    """The officer begins when it is its turn; some are overloaded, one jumps the queue."""
-    if walk.plant == "queue_jump":
-        begun = walk.office.after(at, 2)
-    elif walk.innocent == "overload":
-        begun = walk.office.after(at, int(0.2 * budget))
-        walk.case.look_alike("overload", walk.officer.id)
-    else:
-        begun = walk.later(at, 0.06 * budget, 0.2 * budget)
-        in_order = not walk.is_delayed and not walk.is_brisk
-        latest = walk.office.after(at, int(0.2 * budget))
-        lane = f"work {walk.procedure.code}"
-        begun = walk.lanes.take(walk.office, walk.officer, lane, begun, in_order=in_order)
-        begun = min(begun, latest)
+    """First come, first served: each officer lets every dossier of a procedure wait as long, so
+    they begin in the order in which they came (G4). One jumps the queue."""
+    share = _waiting_share(walk)
+    walk.taken_at, walk.waits = at, int(share * budget)
+    begun = walk.office.after(at, 2 if walk.plant == "queue_jump" else walk.waits)
     made = walk.case.act(begun, walk.officer, "work_started", step="appraisal")
     if walk.plant == "queue_jump":
-        walk.plant_now(walk.officer, made)
+        walk.plant_now(walk.officer, made, other=walk.overtakes)
+    elif share == _OVERLOADED:
+        walk.case.look_alike("overload", walk.officer.id)
     if walk.plant == "access_without_need":
         _look_in(walk, begun)
     return begun
+
+
+def _waiting_share(walk: Walk) -> float:
+    """How much of the step's budget a dossier waits for this officer."""
+    chance = sha256(f"{walk.officer.id} {walk.procedure.code}".encode()).digest()
+    officer = sha256(walk.officer.id.encode()).digest()
+    return _OVERLOADED if officer[0] < 16 else 0.02 + 0.14 * chance[0] / 255
 
 
 def _look_in(walk: Walk, at: int) -> None:
@@ -287,7 +291,7 @@ def _obligation(walk: Walk, at: int, who: Officer | Actor, data: dict[str, Any],
     case.status(at, 6)
     case.clock.begins("applicant", at)
     # Paid online, at any hour.
-    paid = at + walk.draws.minutes(most * 0.4, 0.9, 2 * most)
+    paid = at + (5 if walk.batch else walk.draws.minutes(most * 0.4, 0.9, 2 * most))
     payment = {"obligation_id": owed, "amount": data["amount"], "txn_ref": f"txn-{owed[-12:]}"}
     received = case.act(paid, BANK, "payment_confirmed", payment)
     case.clock.ends("applicant", paid)
