@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
-from contextvars import ContextVar, copy_context
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -139,6 +139,13 @@ class Cluster:
         except FindingError as error:
             self.errors.append(error)
 
+    def stall(self, writer: int, seconds: float) -> None:
+        """The network between a writer and the brokers hangs; then everything arrives, late."""
+        self.loop.stall(self._belongs_to(writer), seconds)
+
+    def _belongs_to(self, writer: int) -> Callable[[Context], bool]:
+        return lambda context: context.get(_owner, -1) == writer
+
     # Ends
 
     def close(self, writer: int) -> None:
@@ -156,7 +163,7 @@ class Cluster:
         self.callers[writer].clear()
         # What is cancelled may begin something else: that ends too, before any time passes.
         for _ in range(5):
-            self.loop.kill(lambda context: context.get(_owner, -1) == writer)
+            self.loop.kill(self._belongs_to(writer))
             self._cancel(writer)
         if log is not None:
             log._index.close()

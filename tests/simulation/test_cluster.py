@@ -121,6 +121,10 @@ class Writers(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.cluster.wait(seconds)
 
+    @rule(writer=WRITERS, seconds=st.sampled_from([0.01, 1.0, 5.0, 12.0, 45.0]))
+    def the_network_stalls(self, writer: int, seconds: float) -> None:
+        self.cluster.stall(self.writer(writer), seconds)
+
     @rule()
     def what_was_held_lands(self) -> None:
         self.cluster.simulator.release()

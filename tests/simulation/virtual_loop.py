@@ -81,15 +81,15 @@ class _End(asyncio.Transport):
         """Whose connection it is."""
         self.closing = False
         self.lost = False
-        self._arrives_at = 0.0
+        self.arrives_at = 0.0
         self._paused: list[bytes] | None = None
 
     def _send(self, function: Callable[..., None], *arguments: object) -> None:
         latency = self.loop.random.random() * LATENCY_SECONDS_MAX
         # Never at the same time as what was sent before: timers that are equal have no order.
-        self._arrives_at = max(self._arrives_at + 1e-6, self.loop.time() + latency)
+        self.arrives_at = max(self.arrives_at + 1e-6, self.loop.time() + latency)
         # What is under way belongs to nobody: it arrives whether or not its sender lives.
-        self.loop.call_at(self._arrives_at, function, *arguments, context=self.loop.nobodys)
+        self.loop.call_at(self.arrives_at, function, *arguments, context=self.loop.nobodys)
 
     def write(self, data: Any) -> None:
         if not self.closing:
@@ -191,6 +191,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.nobodys.run(there.protocol.connection_made, there)
         here.protocol.connection_made(here)
         return here, here.protocol
+
+    def stall(self, belongs: Callable[[Context], bool], seconds: float) -> None:
+        """What is sent from now on over these connections, either way, arrives so much later."""
+        for end in self.ends:
+            if belongs(end.context):
+                for one in (end, end.peer):
+                    one.arrives_at = max(one.arrives_at, self.time()) + seconds
 
     def kill(self, belongs: Callable[[Context], bool]) -> None:
         """End what runs in contexts that `belongs` names, as kill -9 does; tasks are the caller's.
