@@ -45,17 +45,16 @@ class DutyResult(msgspec.Struct, frozen=True):
 
 
 class Step(NamedTuple):
-    """One entry, and the dossier before and after it."""
+    """One entry, and the dossier before and after it.
+
+    `name` is its type without kind and version: `custody_offered`.
+    """
 
     version: int
+    name: str
     action: Action
     before: DossierState
     after: DossierState
-
-    @property
-    def name(self) -> str:
-        """The type without kind and version: `custody_offered`."""
-        return self.action.type.split(".")[1]
 
     @property
     def at(self) -> str:
@@ -84,12 +83,16 @@ class DutyCase:
         at: str,
     ) -> None:
         steps = []
+        by_name: dict[str, list[Step]] = {}
         state = EMPTY_DOSSIER
         for version, action in entries:
             after = evolve(state, action, version)
-            steps.append(Step(version, action, state, after))
+            step = Step(version, action.type.split(".")[1], action, state, after)
+            steps.append(step)
+            by_name.setdefault(step.name, []).append(step)
             state = after
         self.steps: Sequence[Step] = steps
+        self._by_name = by_name
         self.state = state
         self.registry = registry
         self.at = at
@@ -107,11 +110,12 @@ class DutyCase:
 
     def of(self, *names: str) -> list[Step]:
         """The steps of these names, by version."""
-        return [step for step in self.steps if step.name in names]
+        found = [step for name in names for step in self._by_name.get(name, ())]
+        return sorted(found, key=_version) if len(names) > 1 else found
 
     def first_after(self, step: Step, *names: str) -> Step | None:
         """The first step of these names behind `step`."""
-        return next((s for s in self.steps if s.version > step.version and s.name in names), None)
+        return next((s for s in self.of(*names) if s.version > step.version), None)
 
     def end_of_day_after(self, start: str, working_days: int, cutoff: str = "") -> str:
         """The end of the n-th working day after a receipt; "" where the calendar cannot say."""
@@ -154,6 +158,10 @@ class DutyCase:
                 found.append((since, until, outage.entry))
                 since = until
         return found
+
+
+def _version(step: Step) -> int:
+    return step.version
 
 
 def _postponed(start: str, by: str, down: Iterable[tuple[str, str, str]]) -> str:

@@ -104,6 +104,9 @@ class Registry:
 
     def __init__(self, facts: Mapping[str, tuple[Fact, ...]]) -> None:
         self._facts = facts
+        self._streams: dict[str, list[str]] = {}
+        for stream in facts:
+            self._streams.setdefault(stream.partition(":")[0], []).append(stream)
 
     def _of(self, kind: str, plain: str, *names: str) -> list[Fact]:
         found = self._facts.get(f"{kind}:{plain}", ())
@@ -113,9 +116,8 @@ class Registry:
         """The facts of one name in every stream of a kind."""
         return [
             fact
-            for stream, facts in self._facts.items()
-            if stream.startswith(f"{kind}:")
-            for fact in facts
+            for stream in self._streams.get(kind, ())
+            for fact in self._facts[stream]
             if fact.kind == name
         ]
 
@@ -233,7 +235,7 @@ class Registry:
 
         Of several matrices each authority's own holds; a rule of any of them is enough.
         """
-        authorities = [s.partition(":")[2] for s in self._facts if s.startswith("authority:")]
+        authorities = [s.partition(":")[2] for s in self._streams.get("authority", ())]
         found = [self._on("authority", name, on, "matrix_published") for name in authorities]
         rules = [rule for matrix in found if matrix for rule in matrix.data["rules"]]
         wanted = {"procedure": procedure, "unit": unit, "post": post, "may": power}
