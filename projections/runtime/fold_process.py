@@ -1,12 +1,13 @@
 """Folding in a process of its own, while this one verifies: a rebuild uses two cores.
 
-The batches go through a pipe, each as its length in four bytes and MessagePack. The store that they
-are folded into is thrown away unless everything arrived.
+The batches go through a pipe, each as its length in four bytes and MessagePack, an empty one last.
+The store that they are folded into is thrown away unless everything arrived.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -81,11 +82,8 @@ class FoldProcess:
         if self._process is None:
             fold_all(self._path, self._few)
             return
-        input_, output = _pipes(self._process)
-        try:
-            input_.close()
-        except BrokenPipeError as error:
-            raise self._ended(self._process) from error
+        self._write(self._process, b"")
+        _, output = _pipes(self._process)
         answer = output.read(len(_DONE))
         if answer != _DONE:
             raise self._ended(self._process, answer)
@@ -116,6 +114,7 @@ class FoldProcess:
         try:
             pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
             pipe.write(data)
+            pipe.flush()
         except BrokenPipeError as error:
             raise self._ended(process) from error
 
@@ -156,11 +155,15 @@ def fold_all(path: Path, batches: Iterable[Batch]) -> None:
 
 def main(path: Path, batches: BinaryIO, answers: BinaryIO) -> int:
     """Fold what comes, then compute a share of the digests; gives the exit code."""
+    # The terminal interrupts both processes; this one ends with the other.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with rare_collection():
             fold_all(path, _batches(batches))
     except FindingError as error:
         answers.write(_FOUND + msgspec.json.encode(error.finding))
+        return 1
+    except EOFError:
         return 1
     answers.write(_DONE)
     answers.flush()
@@ -171,8 +174,16 @@ def main(path: Path, batches: BinaryIO, answers: BinaryIO) -> int:
 
 
 def _batches(pipe: BinaryIO) -> Iterator[Batch]:
-    while length := pipe.read(_LENGTH_BYTES):
-        yield _decoder.decode(pipe.read(int.from_bytes(length, "big")))
+    """What comes until an empty one; raises `EOFError` where the other process ended before."""
+    while length := int.from_bytes(_read(pipe, _LENGTH_BYTES), "big"):
+        yield _decoder.decode(_read(pipe, length))
+
+
+def _read(pipe: BinaryIO, length: int) -> bytes:
+    data = pipe.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data
 
 
 if __name__ == "__main__":
