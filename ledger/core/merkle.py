@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962 section 2.1 over SHA-256: leaf, node, root, inclusion proof.
+"""The Merkle tree of RFC 6962 section 2.1 over SHA-256: leaf, node, root and the two proofs.
 
 Pure functions over 32-byte hashes. An odd leaf is never duplicated; a hash of another length is
 refused everywhere, because without that check an "empty root and leaf" forgery verifies.
@@ -6,13 +6,17 @@ refused everywhere, because without that check an "empty root and leaf" forgery 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
+
+NodeReader = Callable[[int, int], bytes]
+"""(level, index) to the hash of the complete subtree over the leaves from index * 2^level to
+(index + 1) * 2^level; level 0 holds the leaves."""
 
 
 class ProofError(ValueError):
@@ -133,3 +137,133 @@ def check_inclusion(at: int, size: int, leaf: bytes, path: Sequence[bytes], root
     if found != root:
         msg = f"proof leads to root {found.hex()}, expected {root.hex()}"
         raise ProofError(msg)
+
+
+def _ranges_of_inclusion(at: int, size: int) -> Iterator[tuple[int, int]]:
+    """The leaf ranges whose roots make the proof of leaf `at` (RFC 6962 section 2.1.1), root's
+    child first."""
+    begin, end = 0, size
+    while end - begin > 1:
+        middle = begin + _split(end - begin)
+        if at < middle:
+            yield middle, end
+            end = middle
+        else:
+            yield begin, middle
+            begin = middle
+
+
+def _ranges_of_consistency(old: int, size: int) -> Iterator[tuple[int, int]]:
+    """The same for a consistency proof (RFC 6962 section 2.1.2, SUBPROOF), 0 < old < size."""
+    begin, end = 0, size
+    while old != end:
+        middle = begin + _split(end - begin)
+        if old <= middle:
+            yield middle, end
+            end = middle
+        else:
+            yield begin, middle
+            begin = middle
+    if begin:
+        yield begin, end
+
+
+def _split(size: int) -> int:
+    """The largest power of two below `size`, which is at least 2."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def _root_of_range(begin: int, end: int, read_node: NodeReader) -> bytes:
+    """The root over some leaves of a tree that RFC 6962 hashes together."""
+    root = b""
+    while begin < end:
+        # From the right: the smallest complete subtree that ends here.
+        level = ((end - begin) & (begin - end)).bit_length() - 1
+        end -= 1 << level
+        node = read_node(level, end >> level)
+        _check_hash(node)
+        root = node_hash(node, root) if root else node
+    return root
+
+
+def read_root(size: int, read_node: NodeReader) -> bytes:
+    """The root of a tree of `size` leaves from its complete subtrees, O(log size) of them."""
+    return _root_of_range(0, size, read_node) if size else EMPTY_ROOT
+
+
+def prove_inclusion(at: int, size: int, read_node: NodeReader) -> tuple[bytes, ...]:
+    """The inclusion proof of leaf `at` in a tree of `size`, sibling first.
+
+    What was read is not checked: `check_inclusion` against a signed root does that.
+    """
+    if not 0 <= at < size:
+        msg = f"position {at} lies outside a tree of {size}"
+        raise ProofError(msg)
+    ranges = list(_ranges_of_inclusion(at, size))
+    return tuple(_root_of_range(*leaves, read_node) for leaves in reversed(ranges))
+
+
+def prove_consistency(old: int, size: int, read_node: NodeReader) -> tuple[bytes, ...]:
+    """The proof that the tree of `size` begins with the tree of `old`; unchecked like the other."""
+    if not 0 <= old <= size:
+        msg = f"a tree of {size} does not begin with one of {old}"
+        raise ProofError(msg)
+    ranges = list(_ranges_of_consistency(old, size)) if 0 < old < size else []
+    return tuple(_root_of_range(*leaves, read_node) for leaves in reversed(ranges))
+
+
+def check_consistency(
+    old: int, size: int, old_root: bytes, root: bytes, path: Sequence[bytes]
+) -> None:
+    """Raise `ProofError` unless `path` proves that the tree of `size` under `root` begins with the
+    tree of `old` under `old_root` (RFC 9162 section 2.1.4.2).
+
+    The empty tree is consistent with any, and then there is nothing to prove (C2SP tlog-witness).
+    """
+    for value in (old_root, root, *path):
+        _check_hash(value)
+    if not 0 <= old <= size:
+        msg = f"a tree of {size} does not begin with one of {old}"
+        raise ProofError(msg)
+    if old in {0, size}:
+        expected = EMPTY_ROOT if old == 0 else root
+        if path or old_root != expected or (size == 0 and root != EMPTY_ROOT):
+            msg = f"from {old} to {size} the old root is {expected.hex()} and the proof empty"
+            raise ProofError(msg)
+        return
+    if len(path) != _consistency_length(old, size):
+        msg = f"proof has {len(path)} hashes, expected {_consistency_length(old, size)}"
+        raise ProofError(msg)
+    found_old, found = _roots_from_consistency(old, size, old_root, path)
+    if (found_old, found) != (old_root, root):
+        msg = (
+            f"proof leads from {found_old.hex()} to {found.hex()}, "
+            f"expected {old_root.hex()} to {root.hex()}"
+        )
+        raise ProofError(msg)
+
+
+def _consistency_length(old: int, size: int) -> int:
+    """How many hashes the proof from `old` to `size` has, 0 < old < size."""
+    return sum(1 for _ in _ranges_of_consistency(old, size))
+
+
+def _roots_from_consistency(
+    old: int, size: int, old_root: bytes, path: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """Both roots that a proof of the right length leads to, 0 < old < size."""
+    # A complete old tree is itself a node of the new one, and the proof leaves it out.
+    first, *rest = path if old & (old - 1) else (old_root, *path)
+    place, last = old - 1, size - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    found_old = found = first
+    for sibling in rest:
+        if place & 1 or place == last:
+            found_old, found = node_hash(sibling, found_old), node_hash(sibling, found)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            found = node_hash(found, sibling)
+        place, last = place >> 1, last >> 1
+    return found_old, found
