@@ -387,3 +387,41 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path, partition: Partition)
     assert len(tables._numbers.silent) == 1
     assert leaf_hash(partition.records[-1].data or b"").hex() == index.head.leaf
     index.close()
+
+
+def test_an_id_that_was_looked_up_in_vain_is_found_once_it_is_in_the_file(tmp_path: Path) -> None:
+    index = open_at(tmp_path / "index.sqlite")
+    read_from(index, Partition())
+    actions = [an_action(STREAMS[0], f"n{number}") for number in range(8)]
+    submission = Submission(tuple(actions))
+    index.look_up([submission])
+    group = seal_group(ORIGIN, index, [submission], "2027-01-01T00:00:00.000000Z")
+    index.add_landed(group, index.position)
+    tables = tables_of(index)
+    assert tables._future is not None
+    tables._future.result()
+    index.take_in((), index.position)
+    assert tables._flushing is None
+    assert [index.place_of(action.id) for action in actions] == [e.place for e in group.entries]
+    index.close()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_strays_that_continue_one_another_are_found_across_a_restart(
+    tmp_path: Path, restart: bool
+) -> None:
+    """An entry altered inside the broker makes strays of all behind it (KAFKA.md section 1)."""
+    whole = a_partition(6)
+    altered = whole.records[3]
+    records = [*whole.records[:3], Record(altered.position, b"altered"), *whole.records[4:]]
+    index = open_at(tmp_path / "index.sqlite")
+    index.take_in(records[:5], 5)
+    if restart:
+        index.close()
+        index = open_at(tmp_path / "index.sqlite")
+        index.take_in(records[2:5], 5)
+    assert [stray.offset for stray in index.strays] == [3, 4]
+    with pytest.raises(FindingError) as caught:
+        index.take_in(records[5:6], 6)
+    assert caught.value.finding.code == "log.overwritten"
+    index.close()
