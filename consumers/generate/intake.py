@@ -41,15 +41,14 @@ def submit(walk: Walk, at: int) -> int:
     look(walk, at + 1, procedure.reused, _found(walk, found))
     arrived = at if walk.channel == "direct" else at + 1
     checked = walk.later(arrived, 40, 240)
-    in_order = not walk.is_delayed and walk.plant != "slow_intake"
     desk = walk.competent.desk
-    checked = walk.lanes.take(walk.office, desk, "intake", checked, in_order=in_order)
+    checked = walk.queues.take(walk.office, desk, checked)
     if walk.plant == "slow_intake":
         checked = walk.office.after(checked, walk.draws.whole(3, 5) * DAY)
         walk.plant_now(desk, made)
         walk.breach_now(made)
     if walk.channel != "online":
-        checked = digitise(walk, checked, made)
+        digitise(walk, checked, made)
     return checked
 
 
@@ -63,12 +62,12 @@ def look(walk: Walk, at: int, doc_type: str, result: str) -> str:
     return walk.case.act(at, STORE, "document_reuse_checked", data)
 
 
-def digitise(walk: Walk, at: int, submitted: str) -> int:
+def digitise(walk: Walk, at: int, submitted: str) -> None:
     """The desk scans and signs each paper (E04)."""
     desk = walk.competent.desk
     if walk.plant == "not_digitised":
         walk.plant_now(desk, submitted)
-        return at
+        return
     for number, name in enumerate(walk.procedure.components, 1):
         data = {
             "doc_id": f"d{number}",
@@ -78,7 +77,6 @@ def digitise(walk: Walk, at: int, submitted: str) -> int:
             "quality": "good",
         }
         walk.case.act(at, desk, "document_digitised", data, step="intake")
-    return at
 
 
 def check(walk: Walk, at: int) -> int:
@@ -142,7 +140,6 @@ def _intake_supplement(walk: Walk, at: int) -> int:
     case.act(got, desk, "supplement_received", answer, step="intake")
     case.status(got, 1)
     case.clock.ends("applicant", got)
-    walk.is_delayed = True
     return walk.office.after(got, walk.draws.whole(10, 120))
 
 

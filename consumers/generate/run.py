@@ -21,7 +21,7 @@ from consumers.generate.plants import DRAWN_INNOCENT, DRAWN_LONG, LONG, PLANTS
 from consumers.generate.procedures import CODES, Kind, Procedure, valid_on
 from consumers.generate.province import Province
 from consumers.generate.registry import registry_lines
-from consumers.generate.walk import Batch, Lanes, Walk
+from consumers.generate.walk import Batch, DeskQueues, Walk
 
 ENTRIES_MIN: Final = 1_000
 ENTRIES_MAX: Final = 10_000_000
@@ -134,7 +134,7 @@ class Year:
     def __init__(self, province: Province, seed: str) -> None:
         self.province = province
         self.seed = seed
-        self.lanes = Lanes()
+        self.queues = DeskQueues()
         self.waiting: list[tuple[int, int, Arrival]] = []
         self._followers = 0
         self._codes: dict[str, int] = {}
@@ -156,7 +156,7 @@ class Year:
         # Whoever jumps a queue needs one that waits: this one waits, the next jumps.
         is_overtaken = arrival.plant == "queue_jump" and not arrival.officer
         plant = "" if is_overtaken else arrival.plant
-        walk = Walk(case, competent, self.province, self.lanes, plant, arrival.innocent)
+        walk = Walk(case, competent, self.province, self.queues, plant, arrival.innocent)
         walk.pinned, walk.overtakes = arrival.officer, arrival.earlier
         walk.applicant_ref = arrival.applicant or f"applicant-{dossier}"
         walk.channel = draws.weighted(("online", "direct", "postal"), (70, 22, 8))

@@ -40,22 +40,16 @@ class Lapse(NamedTuple):
     asked: str
 
 
-class Lanes:
-    """First come, first served: whoever waits for an officer at a step is taken in order (G4)."""
+class DeskQueues:
+    """First come, first served: a desk takes what was handed in in its order (G4)."""
 
     def __init__(self) -> None:
-        self._free: dict[tuple[str, str], int] = {}
+        self._free: dict[str, int] = {}
 
-    def take(self, office: Office, officer: Officer, lane: str, at: int, *, in_order: bool) -> int:
-        """When the officer begins, no sooner than `at` and behind whoever came before.
-
-        A dossier that was long on the way for another's reasons moves nobody behind it.
-        """
-        worked = office.worked(at)
-        if not in_order:
-            return office.moment(worked)
-        worked = max(worked, self._free.get((officer.id, lane), 0))
-        self._free[officer.id, lane] = worked + 1
+    def take(self, office: Office, desk: Officer, at: int) -> int:
+        """When the desk begins, no sooner than `at` and behind whoever came before."""
+        worked = max(office.worked(at), self._free.get(desk.id, 0))
+        self._free[desk.id] = worked + 1
         return office.moment(worked)
 
 
@@ -67,14 +61,14 @@ class Walk:
         case: Case,
         competent: Competent,
         province: Province,
-        lanes: Lanes,
+        queues: DeskQueues,
         plant: str = "",
         innocent: str = "",
     ) -> None:
         self.case = case
         self.competent = competent
         self.province = province
-        self.lanes = lanes
+        self.queues = queues
         self.plant = plant
         self.innocent = innocent
         self.draws: Draws = case.draws
@@ -88,7 +82,6 @@ class Walk:
         self.officer = competent.officers[0]
         self.other = competent.officers[1]
         self.taken_id = ""
-        self.is_delayed = False
         self.lapsed: Lapse | None = None
         self.accepted_at = self.taken_at = self.waits = 0
         self.overtakes = ""

@@ -170,7 +170,6 @@ def _round(walk: Walk, at: int, number: int, wanted: str) -> tuple[str, int]:
     case.clock.ends("applicant", got)
     case.status(got, 4)
     walk.resume(at, got, "supplement", received)
-    walk.is_delayed = True
     return asked, got
 
 
@@ -206,7 +205,7 @@ def consult(walk: Walk, at: int, agencies: list[str]) -> int:
     case = walk.case
     days = walk.draws.whole(3, max(3, walk.procedure.budget_days // 4))
     reply_by = working_day_after(local_day(at), days)
-    is_silent = walk.innocent == "silent_agency" or (not walk.plant and walk.draws.chance(_SILENT))
+    is_silent = not walk.plant and walk.draws.chance(_SILENT)
     ends: list[tuple[int, str, bool]] = []
     for place, agency in enumerate(agencies):
         data: dict[str, Any] = {
@@ -238,7 +237,6 @@ def consult(walk: Walk, at: int, agencies: list[str]) -> int:
             data = {"agency": agency, "silence_effect": "deemed_agreed"}
             case.act(moment, CLOCK, "consultation_lapsed", data)
         case.clock.ends("external", moment)
-    walk.is_delayed = True
     return walk.later(max(ends)[0], 20, 60)
 
 
@@ -297,5 +295,4 @@ def _obligation(walk: Walk, at: int, who: Officer | Actor, data: dict[str, Any],
     case.clock.ends("applicant", paid)
     case.status(paid, 4)
     walk.resume(at, paid, "finance", received)
-    walk.is_delayed = True
     return walk.later(paid, 20, 60)
