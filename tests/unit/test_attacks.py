@@ -25,6 +25,7 @@ from ledger.adapters.sqlite_verify import verify_file
 from ledger.core.action import decode_action, encode_action
 from ledger.core.findings import Verdict
 from ledger.core.merkle import leaf_hash
+from ledger.core.times import add_seconds
 from ledger.entry.entry import Seal, decode_entry, encode_entry
 from ledger.entry.signatures import SigningKey
 from ledger.entry.verify import SeenHead, Verification
@@ -177,10 +178,8 @@ def graft(v: Victim) -> list[bytes]:
 
 def timestamp(v: Victim) -> list[bytes]:
     entry = decode_entry(v.entries[AT])
-    before = decode_entry(v.entries[AT - 1]).seal.recorded_at
-    seal = replace(entry.seal, recorded_at=before[:-2] + "9Z")
+    seal = replace(entry.seal, recorded_at=add_seconds(entry.seal.recorded_at, 0.000001))
     changed = encode_entry(seal, entry.action_bytes)
-    assert changed != v.entries[AT]
     return [*v.entries[:AT], changed, *v.entries[AT + 1 :]]
 
 
