@@ -17,7 +17,10 @@ from ledger.adapters.kafka_client import (
     CHUNK_BYTES,
     CONNECT_SECONDS,
     REQUEST_SECONDS,
+    RETRY_SECONDS,
     Partition,
+    connect,
+    look_up,
     unreachable,
 )
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity, not_allowed
@@ -150,24 +153,27 @@ async def preflight(
     otherwise.
     """
     await check_brokers(bootstrap, security)
+    client = await connect(bootstrap, security, "pal-preflight")
+    try:
+        described = await _in_time(bootstrap, look_up(client, client.get_random_node(), topic))
+    finally:
+        await client.close()
+    if not described.exists:
+        msg = f"the broker at {bootstrap} has no topic {topic!r}"
+        raise UnavailableError(msg, next_step="pal log create, or check the topic's name")
+    if partitions not in (None, len(described.leaders)) and described.leaders:
+        raise TopicSettingsError(
+            f"topic {topic} has {len(described.leaders)} partitions, this ledger has "
+            f"{partitions} logs, for ever; nothing was written",
+            next_step="name a topic of its own for this ledger: pal log create makes it",
+        )
     admin = _admin(bootstrap, "pal-preflight", security)
     try:
         await _in_time(bootstrap, admin.start())
-        (described,) = await _in_time(bootstrap, admin.describe_topics([topic]))
-        if described["error_code"] != 0:
-            msg = f"the broker at {bootstrap} has no topic {topic!r}"
-            raise UnavailableError(msg, next_step="pal log create, or check the topic's name")
-        if partitions not in (None, len(described["partitions"])):
-            raise TopicSettingsError(
-                f"topic {topic} has {len(described['partitions'])} partitions, this ledger has "
-                f"{partitions} logs, for ever; nothing was written",
-                next_step="name a topic of its own for this ledger: pal log create makes it",
-            )
-        replicas = min(len(item["replicas"]) for item in described["partitions"])
         found = await _in_time(bootstrap, _topic_settings(admin, topic, security))
     finally:
         await admin.close()
-    warning = check_settings(topic, bootstrap, found, replicas)
+    warning = check_settings(topic, bootstrap, found, described.replicas)
     if warning:
         _log.warning("%s", warning)
     return warning
@@ -213,6 +219,7 @@ async def create_log_async(
     """`create_log` on the caller's event loop."""
     await check_brokers(bootstrap, security)
     await _create_topic(bootstrap, topic, replicas, len(geneses), security)
+    await _until_known(bootstrap, topic, security)
     await preflight(bootstrap, topic, len(geneses), security)
     missing = {
         number: genesis
@@ -273,6 +280,25 @@ async def _create_topic(
             )
     finally:
         await admin.close()
+
+
+async def _until_known(bootstrap: str, topic: str, security: KafkaSecurity) -> None:
+    """Wait until every broker knows a topic that was just made, and who leads it.
+
+    They learn of it one after another, and the next question may go to any of them. One that never
+    does is left to the checks that follow.
+    """
+    client = await connect(bootstrap, security, "pal-create")
+    deadline = asyncio.get_running_loop().time() + CONNECT_SECONDS
+    try:
+        for broker in client.cluster.brokers():
+            while asyncio.get_running_loop().time() < deadline:
+                found = await _in_time(bootstrap, look_up(client, broker.nodeId, topic))
+                if found.leaders and min(found.leaders) >= 0:
+                    break
+                await asyncio.sleep(RETRY_SECONDS)
+    finally:
+        await client.close()
 
 
 def _replicas_for(brokers: int) -> int:

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
+    InvalidTopicError,
     KafkaError,
     LeaderNotAvailableError,
     NotLeaderForPartitionError,
@@ -26,6 +27,7 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record import memory_records
 from aiokafka.record.memory_records import MemoryRecords
@@ -132,6 +134,30 @@ async def connect(bootstrap: str, security: KafkaSecurity, client_id: str) -> AI
     return client
 
 
+async def look_up(client: AIOKafkaClient, node: int, topic: str) -> TopicDescription:
+    """What the broker `node` knows of a topic; makes none.
+
+    aiokafka's own look-ups let a broker with auto-creation make the topic, with settings that lose
+    entries. Raises what `AIOKafkaClient.send` raises.
+    """
+    request = MetadataRequest([topic], allow_auto_topic_creation=False)
+    response = await asyncio.wait_for(client.send(node, request), CONNECT_SECONDS)
+    ((code, _, _, partitions),) = response.topics
+    return TopicDescription(
+        exists=code not in (UnknownTopicOrPartitionError.errno, InvalidTopicError.errno),
+        leaders=tuple(item[2] for item in partitions),
+        replicas=min((len(item[3]) for item in partitions), default=0),
+    )
+
+
+class TopicDescription(NamedTuple):
+    """Whether a topic exists as far as one broker knows, its leaders by partition, its replicas."""
+
+    exists: bool
+    leaders: tuple[int, ...]
+    replicas: int
+
+
 class Partition:
     """One partition of a topic, read by offset. Bound to the event loop that it is opened on."""
 
@@ -156,8 +182,10 @@ class Partition:
         """Connect and look the topic up; raises `UnavailableError` (nothing is created)."""
         client = await connect(bootstrap, security, "pal")
         try:
-            await asyncio.wait_for(asyncio.shield(client.set_topics([topic])), CONNECT_SECONDS)
-            found = client.cluster.partitions_for_topic(topic)
+            found = None
+            if (await look_up(client, client.get_random_node(), topic)).exists:
+                await asyncio.wait_for(asyncio.shield(client.set_topics([topic])), CONNECT_SECONDS)
+                found = client.cluster.partitions_for_topic(topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await client.close()
             raise unreachable(bootstrap, error or "time-out") from error

@@ -25,6 +25,7 @@ from confluent_kafka.admin import (
 
 from consumers.workers.writer import Writer
 from ledger.adapters.kafka import KafkaLog, KafkaReader, create_log
+from ledger.adapters.kafka_admin import preflight
 from ledger.adapters.kafka_group import group_name
 from ledger.adapters.kafka_security import KafkaAccessError, KafkaSecurity
 from ledger.app.submission import Recorded, UnavailableError
@@ -48,6 +49,7 @@ listener.name.scram.scram-sha-512.sasl.jaas.config={login}
 listener.name.clear.scram-sha-512.sasl.jaas.config={login}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS;User:CN=pal-admin
+auto.create.topics.enable=true
 """
 LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 LISTENERS = {"TLS": "SSL", "MTLS": "SSL", "SCRAM": "SASL_SSL", "CLEAR": "SASL_PLAINTEXT"}
@@ -264,6 +266,18 @@ def test_the_recipe_lets_writers_write_and_readers_read_and_nobody_else(secured:
     with pytest.raises(KafkaAccessError, match="no right to Create"):
         create_log(address, f"{log.topic}-new", log.genesis, security=nobody)
     assert len(log.records()) == 1
+
+
+def test_looking_for_a_topic_makes_none_though_the_broker_would(secured: Secured) -> None:
+    log = secured.new_log()
+    missing = log._replace(topic=f"{log.topic}-missing", origin=f"{log.topic}-missing/0")
+    for refused in (
+        lambda: open_at(missing, secured.address(), KafkaSecurity()),
+        lambda: asyncio.run(preflight(secured.address(), missing.topic)),
+    ):
+        with pytest.raises(UnavailableError, match="no topic"):
+            refused()
+    assert missing.topic not in open_admin(secured.address()).list_topics(timeout=10).topics
 
 
 async def test_a_writer_service_needs_the_right_to_its_group(secured: Secured) -> None:
