@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from struct import Struct
 from typing import Final, NamedTuple
+from uuid import UUID
 from zlib import crc32
 
 import msgspec
@@ -31,6 +32,10 @@ NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 _CHECK: Final = Struct("<I")
 _BLOCK_BYTES: Final = BLOCK_ENTRIES * RECORD_BYTES + _CHECK.size
 _ACTION_ID = re.compile(ID_PATTERN)
+_ACTION_IDS = re.compile("(?:" + ID_PATTERN[len(r"\A") : -len(r"\Z")] + f"|{NO_ID})*")
+_ID_LENGTH: Final = len(NO_ID)
+_ID_VERSION: Final = 14
+"""Where the digit 7 of a UUIDv7 stands."""
 
 SCHEMA: Final = """
 CREATE TABLE cursor (
@@ -66,7 +71,7 @@ _INSERT_STREAMS: Final = (
     " value ->> 4 FROM json_each(?)"
 )
 _FIND_PLACES: Final = _NUMBERS + (  # noqa: S608 - constants only
-    "SELECT id, idx FROM place WHERE id IN (SELECT substr(?2, i * 16 + 1, 16) FROM n)"
+    "SELECT n.i, place.idx FROM n CROSS JOIN place ON place.id = substr(?2, n.i * 16 + 1, 16)"
 )
 _FIND_ODD_PLACES: Final = (
     "SELECT id, idx FROM odd_place WHERE id IN (SELECT value FROM json_each(?))"
@@ -121,7 +126,7 @@ class Pending:
         mark = crc32(action_id.encode())
         leaf = bytes.fromhex(place.leaf)
         self.records += RECORD.pack(leaf, place.digest, place.version, before, mark)
-        if _ACTION_ID.match(action_id):
+        if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
             self.ids.append(action_id)
         else:
             self.ids.append(NO_ID)
@@ -133,6 +138,17 @@ class Pending:
         """Enter the next entry, which records nothing."""
         self.records += RECORD.pack(bytes.fromhex(leaf), b"", 0, -1, 0)
         self.ids.append(NO_ID)
+
+    def keys(self) -> bytes:
+        """The ids as 16 bytes each, zeros where there is none; sorts out those that are odd."""
+        text = "".join(self.ids)
+        if _ACTION_IDS.fullmatch(text) is None:
+            for at, action_id in enumerate(self.ids):
+                if action_id != NO_ID and not _ACTION_ID.match(action_id):
+                    self.ids[at] = NO_ID
+                    self.odd.append((action_id, self.first + at))
+            text = "".join(self.ids)
+        return bytes.fromhex(text.replace("-", ""))
 
 
 class Batch(NamedTuple):
@@ -163,7 +179,7 @@ def _stream_mark(name: str, version: int, index: int, leaf: str) -> int:
 def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     """Write all rows and the cursor in one transaction."""
     pending = batch.pending
-    ids = bytes.fromhex("".join(pending.ids).replace("-", ""))
+    ids = pending.keys()
     blocks = _cut_blocks(batch.tail + pending.records)
     streams = [(name, *head, _stream_mark(name, *head)) for name, head in pending.streams.items()]
     strays = [
@@ -235,20 +251,31 @@ def find_heads(connection: sqlite3.Connection, names: Collection[str]) -> dict[s
 
 def find_places(connection: sqlite3.Connection, action_ids: Collection[str]) -> dict[str, int]:
     """The index of those actions that are recorded."""
-    keys: dict[bytes, str] = {}
-    odd: list[str] = []
-    for action_id in action_ids:
-        if _ACTION_ID.match(action_id):
-            keys[bytes.fromhex(action_id.replace("-", ""))] = action_id
-        else:
-            odd.append(action_id)
+    ids = list(action_ids)
+    text = "".join(ids)
+    are_even = set(map(len, ids)) == {_ID_LENGTH} and NO_ID not in ids
+    if are_even and _ACTION_IDS.fullmatch(text) is not None:
+        odd: list[str] = []
+    else:
+        odd = [action_id for action_id in ids if not _ACTION_ID.match(action_id)]
+        ids = [action_id for action_id in ids if _ACTION_ID.match(action_id)]
+        text = "".join(ids)
     found: dict[str, int] = {}
-    if keys:
-        rows = connection.execute(_FIND_PLACES, (len(keys), b"".join(keys)))
-        found = {keys[key]: index for key, index in rows}
+    if ids:
+        keys = bytes.fromhex(text.replace("-", ""))
+        rows = connection.execute(_FIND_PLACES, (len(ids), keys))
+        found = {ids[place]: index for place, index in rows}
     if odd:
         found.update(connection.execute(_FIND_ODD_PLACES, (_to_json(odd),)).fetchall())
     return found
+
+
+def find_newest_id(connection: sqlite3.Connection) -> str | None:
+    """The highest action id of the file, of which all others come before it; None for no such."""
+    if connection.execute("SELECT 1 FROM odd_place LIMIT 1").fetchone() is not None:
+        return None
+    (key,) = connection.execute("SELECT max(id) FROM place").fetchone()
+    return NO_ID if key is None else str(UUID(bytes=key))
 
 
 def _cut_blocks(data: bytes) -> bytes:

@@ -21,6 +21,7 @@ from ledger.adapters.index_file import IndexFile
 from ledger.adapters.index_rows import (
     BLOCK_ENTRIES,
     NO_HEAD,
+    NO_ID,
     RECORD,
     RECORD_BYTES,
     Batch,
@@ -28,6 +29,7 @@ from ledger.adapters.index_rows import (
     IndexHead,
     Pending,
     find_heads,
+    find_newest_id,
     find_places,
     read_block,
     tail_of,
@@ -74,6 +76,8 @@ class SqliteTables:
         self._lock = Lock()
         number, rest = divmod(self._numbers.size, BLOCK_ENTRIES)
         self._tail = read_block(self._reading, number) if rest else b""
+        # Ids are UUIDv7, so what is new comes behind what is written: no need to ask the file.
+        self._newest_id = find_newest_id(self._reading)
         self._pending = Pending(self._numbers.size)
         self._flushing: Pending | None = None
         self._future: Future[None] | None = None
@@ -108,7 +112,9 @@ class SqliteTables:
             found = self._ask(find_heads, wanted)
             heads.update((name, found.get(name, NO_HEAD)) for name in wanted)
         if action_ids:
-            self._looked = dict.fromkeys(action_ids, -1) | self._ask(find_places, action_ids)
+            self._looked = dict.fromkeys(action_ids, -1)
+            if self._newest_id is None or min(action_ids) <= self._newest_id:
+                self._looked |= self._ask(find_places, action_ids)
 
     def stream_head(self, stream: str) -> StreamHead:
         """Version and leaf of a stream; version 0 where it has no entries."""
@@ -245,6 +251,9 @@ class SqliteTables:
         self._runs, self._silent = len(numbers.run_starts), len(numbers.silent)
         self._own, self._strays = len(self._own_entries), self._strays + len(pending.strays)
         self._tail = tail_of(batch)
+        if self._newest_id is not None:
+            newest = max(pending.ids, default=NO_ID)
+            self._newest_id = None if pending.odd else max(self._newest_id, newest)
         self._flushing = pending
         self._pending = Pending(numbers.size)
         future = self._thread.submit(write_batch, self._writing, batch)

@@ -114,12 +114,15 @@ def test_file_and_memory_answer_alike_whatever_happens(recipe: list[Step], data)
         ids = action_ids(partition)
         if whole:
             assert answers(index, STREAMS, ids) == answers(memory, STREAMS, ids)
-            index.look_up([Submission((an_action(STREAMS[0], "new"),))])
-            assert answers(index, STREAMS, ids) == answers(memory, STREAMS, ids)
+            # Asked for together or one by one, each id by itself too: the same.
+            for asked in (ids, *([action_id] for action_id in ids)):
+                index.tables.look_up(asked, STREAMS)
+                assert [index.place_of(i) for i in asked] == [memory.place_of(i) for i in asked]
         index.close()
         again = open_at(path)
         if whole:
             read_from(again, partition)
+            again.tables.look_up(ids, STREAMS)
             assert answers(again, STREAMS, ids) == answers(memory, STREAMS, ids)
         else:
             # Stopped where it was right; the next process finds the same.
@@ -393,6 +396,7 @@ def test_an_id_that_was_looked_up_in_vain_is_found_once_it_is_in_the_file(tmp_pa
     index = open_at(tmp_path / "index.sqlite")
     read_from(index, Partition())
     actions = [an_action(STREAMS[0], f"n{number}") for number in range(8)]
+    actions.append(an_action(STREAMS[0], "odd", action_id=FOREIGN_ID))
     submission = Submission(tuple(actions))
     index.look_up([submission])
     group = seal_group(ORIGIN, index, [submission], "2027-01-01T00:00:00.000000Z")
@@ -403,6 +407,8 @@ def test_an_id_that_was_looked_up_in_vain_is_found_once_it_is_in_the_file(tmp_pa
     index.take_in((), index.position)
     assert tables._flushing is None
     assert [index.place_of(action.id) for action in actions] == [e.place for e in group.entries]
+    index.tables.look_up([FOREIGN_ID], ())
+    assert index.place_of(FOREIGN_ID) == group.entries[-1].place
     index.close()
 
 
