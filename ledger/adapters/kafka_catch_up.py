@@ -12,6 +12,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, NamedTuple, Self
 
 from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
@@ -27,7 +28,8 @@ FAR_RECORDS: Final = 50_000
 CHUNKS_AHEAD: Final = 2
 """For each process: one that it works on, and one that lies ready."""
 _THREADS: Final = os.cpu_count() or 1
-_PROCESSES: Final = max(1, _THREADS - 1)
+_PROCESSES: Final = min(max(1, _THREADS - 1), 4)
+"""One for each core but the fold's; the fold keeps up with no more than four."""
 _INLINE_MAX: Final = 4
 """So few signatures are verified by the fold itself: handing them over costs as much."""
 
@@ -51,6 +53,7 @@ class CatchUp:
         self._state = state
         self._pool: ThreadPoolExecutor | None = None
         self._processes: list[ReadProcess] = []
+        self._may_start = True
         self._asked = 0
         self._coming: list[asyncio.Task[Fetched | None]] = []
         self._expected = -1
@@ -78,8 +81,12 @@ class CatchUp:
             # Nothing was asked for, or it began where the log ended then.
             self._forget_coming()
             fetched = await self._ask(position)
-        if fetched.end - fetched.next_offset > FAR_RECORDS and not self._processes:
-            self._processes = [ReadProcess() for _ in range(_PROCESSES)]
+        if fetched.end - fetched.next_offset > FAR_RECORDS and self._may_start:
+            self._may_start = False
+            # Where no process can be started, all is done here.
+            with suppress(OSError):
+                for _ in range(_PROCESSES):
+                    self._processes.append(ReadProcess())
         self._expected = fetched.next_offset
         while len(self._coming) <= CHUNKS_AHEAD * len(self._processes):
             before = self._coming[-1] if self._coming else _done(fetched)

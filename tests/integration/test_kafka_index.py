@@ -162,7 +162,9 @@ def test_two_processes_of_one_home_keep_an_index_each(log: TestLog, tmp_path: Pa
     check_acknowledged(log, [])
 
 
-@pytest.mark.parametrize("read_by", ["this process", "others", "others that are killed"])
+@pytest.mark.parametrize(
+    "read_by", ["this process", "others", "others that are killed", "others that cannot start"]
+)
 def test_what_is_done_ahead_of_the_fold_decides_nothing_by_itself(
     log: TestLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_by: str
 ) -> None:
@@ -171,6 +173,8 @@ def test_what_is_done_ahead_of_the_fold_decides_nothing_by_itself(
 
     class Started(ReadProcess):
         def __init__(self) -> None:
+            if read_by == "others that cannot start":
+                raise OSError("no more processes")
             super().__init__()
             started.append(self)
             if read_by == "others that are killed":
@@ -210,7 +214,7 @@ def test_what_is_done_ahead_of_the_fold_decides_nothing_by_itself(
     produce(log, values)
     opened = log.open(index_path=tmp_path / "index.sqlite")
     assert opened.head() == state.head
-    assert bool(started) is (read_by != "this process")
+    assert bool(started) is (read_by in {"others", "others that are killed"})
     assert all(process._process.poll() is not None for process in started)
     index = opened._index
     assert sum(f.code == "signature.invalid" for f in index.findings) == voids > 100
