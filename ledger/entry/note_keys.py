@@ -21,7 +21,9 @@ from ledger.core.checkpoint import (
     cosigned_text,
     parse_checkpoint,
 )
+from ledger.core.merkle import check_inclusion, leaf_hash
 from ledger.core.note import Algorithm, NoteSignature, SignedNote, VerifierKey
+from ledger.core.tlog_proof import TlogProof
 
 _SIGNATURE_BYTES = {
     Algorithm.ED25519: 64,
@@ -85,8 +87,11 @@ def check_signature(key: VerifierKey, text: str, blob: bytes) -> VerifiedSignatu
         else:
             public = Ed25519PublicKey.from_public_bytes(key.public)
         public.verify(blob[time_bytes:], _message(key, text, at_seconds))
-    except (InvalidSignature, ValueError) as error:
-        msg = f"the signature of {key.name} ({key.id.hex()}) does not fit this text: {error}"
+    except InvalidSignature as error:
+        msg = f"the signature of {key.name} ({key.id.hex()}) does not fit this text"
+        raise NoteSignatureError(msg) from error
+    except ValueError as error:
+        msg = f"{key.name} ({key.id.hex()}) cannot have signed this text: {error}"
         raise NoteSignatureError(msg) from error
     return VerifiedSignature(key, at_seconds)
 
@@ -146,3 +151,21 @@ def verify_checkpoint(
         tuple(signature for signature in verified if signature.key in logs),
         tuple(signature for signature in verified if signature.key in others),
     )
+
+
+def verify_tlog_proof(
+    proof: TlogProof,
+    entry: bytes,
+    origin: str,
+    log_keys: Iterable[VerifierKey],
+    cosigners: Iterable[VerifierKey] = (),
+) -> VerifiedCheckpoint:
+    """The checkpoint by which `entry` stands at `proof.index` of `origin`; its leaf is made here.
+
+    Whether the cosignatures are enough is the caller's policy. Raises `ProofError`,
+    `NoteSignatureError`, `CheckpointError`.
+    """
+    verified = verify_checkpoint(proof.checkpoint, origin, log_keys, cosigners)
+    tree = verified.checkpoint
+    check_inclusion(proof.index, tree.size, leaf_hash(entry), proof.path, tree.root)
+    return verified
