@@ -4,7 +4,7 @@
 
 `office:1000000` is the demo office repeated with new ids until a million entries are there, as
 JSON lines. Each input gets a fresh home and a fresh log: SQLite with synchronous=FULL, or with
-`--log kafka` a topic on the broker that PAL_KAFKA_BOOTSTRAP names (one partition; acks=all; on a
+`--log kafka` a topic on the broker that PAL_KAFKA_BOOTSTRAP names (acks=all; on a
 single broker flush.messages=1, fsync at each append). Import is what `pal import` does, checks and
 signing included; verify what `pal verify` does, signatures included; rebuild what `pal rebuild`
 does without a live store to compare with. The baselines: the same entries inserted into a bare
@@ -23,7 +23,7 @@ import secrets
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
 from itertools import count, islice
@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from append_kafka import new_log, run_bare
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consumers.bootstrap import KAFKA_SCHEME, OpenLedger, Settings, utc_now
+from consumers.bootstrap import KAFKA_SCHEME, OpenLedger, Settings, open_ledger, utc_now
 from consumers.creation import create_ledger
 from consumers.demo.office import demo_actions
 from consumers.workers.import_run import WINDOW_ACTIONS
@@ -43,6 +43,7 @@ from consumers.workers.importer import ImportOptions, import_file
 from ledger.adapters.sqlite_table import PAGE_BYTES
 from ledger.adapters.sqlite_verify import verify_file
 from ledger.app.limits import GROUP_ENTRIES_MAX, READ_RECORDS_MAX
+from ledger.app.ports import LogReader, Record
 from ledger.core.action import encode_action
 from ledger.core.findings import Verdict
 from ledger.entry.signatures import SigningKey
@@ -63,12 +64,19 @@ def office_file(entries: int, path: Path) -> Path:
     return path
 
 
-def read_entries(ledger: OpenLedger) -> Iterator[list[bytes]]:
-    """The log's records in batches, as a verifier reads them."""
+def read_records(reader: LogReader) -> Iterator[Sequence[Record]]:
+    """A log's records in batches, as a verifier reads them."""
     position = 0
-    while records := ledger.reader.read(position, READ_RECORDS_MAX):
-        yield [record.data for record in records if record.data is not None]
+    while records := reader.read(position, READ_RECORDS_MAX):
+        yield records
         position = records[-1].position + 1
+
+
+def read_entries(ledger: OpenLedger) -> Iterator[bytes]:
+    """The entries of all logs."""
+    for reader in ledger.readers:
+        for records in read_records(reader):
+            yield from (record.data for record in records if record.data is not None)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -109,49 +117,52 @@ def bare_producer(bootstrap: str, entries: list[bytes]) -> float:
 
 def verify(ledger: OpenLedger) -> Verdict:
     """As `pal verify` does it."""
-    settings, trust = ledger.settings, ledger.trust
-    if settings.kafka is None:
-        path = settings.log_path
-        return verify_file(path, origin=trust.origin, genesis_leaf=trust.genesis_leaf).verdict
-    verifier = Verifier(trust.origin, trust.genesis_leaf)
-    position = 0
-    while records := ledger.reader.read(position, READ_RECORDS_MAX):
-        for record in records:
-            verifier.add(record)
-        position = records[-1].position + 1
-    return verifier.finish().verdict
+    settings = ledger.settings
+    verdicts = set()
+    for number, (trust, reader) in enumerate(zip(ledger.trust, ledger.readers, strict=True)):
+        origin, leaf, logs = trust.origin, trust.genesis_leaf, len(ledger.trust)
+        if settings.kafka is None:
+            path = settings.log_path_of(number)
+            checked = verify_file(path, origin=origin, genesis_leaf=leaf, logs=logs)
+        else:
+            verifier = Verifier(origin, leaf, logs=logs)
+            for records in read_records(reader):
+                for record in records:
+                    verifier.add(record)
+            checked = verifier.finish()
+        verdicts.add(checked.verdict)
+    return Verdict.PASSED if verdicts == {Verdict.PASSED} else Verdict.FAILED
 
 
 def read_and_hash(ledger: OpenLedger) -> None:
     """What no verification can do without."""
-    for batch in read_entries(ledger):
-        for data in batch:
-            sha256(b"\x00" + data).digest()
+    for data in read_entries(ledger):
+        sha256(b"\x00" + data).digest()
 
 
-def measure(path: Path, folder: Path, bootstrap: str) -> dict[str, object]:
+def measure(path: Path, folder: Path, bootstrap: str, logs: int) -> dict[str, object]:
     """One file's way, in events and entries a second."""
     log = f"{KAFKA_SCHEME}{bootstrap}/benchmark-{secrets.token_hex(4)}" if bootstrap else ""
-    with create_ledger(Settings(folder / "home", log)) as ledger:
+    with create_ledger(Settings(folder / "home", log), logs=logs) as ledger:
         key = ledger.keys.load_signing_key("source")
         begun = perf_counter()
-        summary = import_file(path, ledger.log, key, ledger.keys, ImportOptions(), now=utc_now)
+        summary = import_file(path, ledger.logs, key, ledger.keys, ImportOptions(), now=utc_now)
         import_seconds = perf_counter() - begun
-        size = ledger.log.head().size
-    with OpenLedger(ledger.settings, ledger.trust, ledger.keys) as ledger:
+        size = sum(log.head().size for log in ledger.logs)
+    with open_ledger(ledger.settings) as ledger:
         begun = perf_counter()
         verdict = verify(ledger)
         verify_seconds = perf_counter() - begun
         hash_seconds = timed(lambda: read_and_hash(ledger))
         begun = perf_counter()
         rebuilt = rebuild(
-            ledger.reader,
+            ledger.readers,
             ledger.settings.read_path,
-            genesis_leaf=ledger.trust.genesis_leaf,
+            genesis_leaves=ledger.genesis_leaves,
             strict_rows=ledger.every_row_counts,
         )
         rebuild_seconds = perf_counter() - begun
-        sample = list(islice((data for b in read_entries(ledger) for data in b), BARE_ENTRIES_MAX))
+        sample = list(islice(read_entries(ledger), BARE_ENTRIES_MAX))
     row = bare_sqlite(folder / "row.sqlite", sample, READ_RECORDS_MAX, "OFF")
     if bootstrap:
         append = bare_producer(bootstrap, sample)
@@ -186,6 +197,7 @@ def main() -> None:
     )
     parser.add_argument("inputs", nargs="+", metavar="FILE|office:N")
     parser.add_argument("--log", choices=("sqlite", "kafka"), default="sqlite")
+    parser.add_argument("--logs", type=int, default=1, help="over so many logs (partitions)")
     parser.add_argument("--folder", type=Path, help="where the files lie; default a temporary one")
     options = parser.parse_args()
     bootstrap = os.environ.get("PAL_KAFKA_BOOTSTRAP", "") if options.log == "kafka" else ""
@@ -198,9 +210,9 @@ def main() -> None:
             kind, _, number = given.partition(":")
             office = kind == "office" and number.isdecimal()
             path = office_file(int(number), folder / "office.jsonl") if office else Path(given)
-            results.append(measure(path, folder, bootstrap))
-    sqlite = "SQLite, synchronous=FULL"
-    kafka = "Kafka, one partition, acks=all, flush.messages=1 on a single broker"
+            results.append(measure(path, folder, bootstrap, options.logs))
+    sqlite = f"SQLite, {options.logs} file(s), synchronous=FULL"
+    kafka = f"Kafka, {options.logs} partition(s), acks=all, flush.messages=1 on a single broker"
     print(
         json.dumps(
             {
