@@ -113,7 +113,7 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
     while at < len(data):
         begin = at + 2
         at = begin + int.from_bytes(data[at:begin])
-        if begin > len(data) or at > len(data):
+        if at > len(data):
             msg = f"entry {len(entries)} of a bundle goes {at - len(data)} bytes beyond its end"
             raise TileError(msg)
         entries.append(data[begin:at])

@@ -134,7 +134,9 @@ def verify_checkpoint(
     Every one, because a log that signs twice wants nobody to believe one signature alone. How many
     cosignatures are enough is the caller's policy. Raises `NoteSignatureError`, `CheckpointError`.
     """
-    logs, others = list(log_keys), list(cosigners)
+    logs = list(log_keys)
+    # No log is its own witness.
+    others = [key for key in cosigners if key not in logs]
     verified = verify_note(note, (*logs, *others))
     signed = {signature.key for signature in verified}
     missing = [key for key in logs if key not in signed]

@@ -224,3 +224,15 @@ def test_no_proof_is_made_of_what_is_not_there() -> None:
             prove_consistency(old, size, node)
     with pytest.raises(ProofError):
         prove_inclusion(0, 2, lambda level, index: b"")
+
+
+def test_hashes_cut_elsewhere_are_refused_although_they_hash_alike() -> None:
+    """node(left, right) joins both: a byte moved from one to the other changes no root."""
+    leaf, (sibling, *rest) = LEAVES[1], prove_inclusion(1, 5, node)
+    inclusion_is_refused(1, 5, leaf[1:], (sibling + leaf[:1], *rest), ROOTS[5])
+    first, beside, *rest = prove_consistency(6, 7, node)
+    for moved in (
+        (first[:-1], first[-1:] + beside, *rest),
+        (first, beside[:-1], beside[-1:] + rest[0], *rest[1:]),
+    ):
+        consistency_is_refused(6, 7, ROOTS[6], ROOTS[7], moved)

@@ -150,7 +150,9 @@ def test_unknown_signatures_are_kept_and_a_false_one_of_a_known_key_refuses_the_
     assert len(verify_note(note, [PETER.key])) == 1
     false = NoteSignature(own.name, own.key_id, bytes(64))
     short = NoteSignature(own.name, own.key_id, own.blob[:63])
-    for signatures in ((own, false), (false, own), (short,), (stranger, namesake)):
+    with pytest.raises(NoteSignatureError, match="has 63 bytes, expected 64"):
+        verify_note(SignedNote(PETER_TEXT, (short,)), [PETER.key])
+    for signatures in ((own, false), (false, own), (own, short), (stranger, namesake)):
         with pytest.raises(NoteSignatureError):
             verify_note(SignedNote(PETER_TEXT, signatures), [PETER.key])
 
@@ -171,6 +173,7 @@ def test_several_keys_of_a_log_must_all_have_signed() -> None:
             verify_checkpoint(SignedNote(text, (lacking,)), "log.example/0", keys)
     with pytest.raises(NoteSignatureError):
         verify_checkpoint(both, "log.example/0", [], keys)
+    assert verify_checkpoint(both, "log.example/0", keys, keys).cosignatures == ()
     with pytest.raises(CheckpointError):
         verify_checkpoint(both, "log.example/1", keys)
     moved = NoteSignature(later.key.name, later.key.id, bytes(8) + both.signatures[1].blob[8:])
@@ -211,6 +214,7 @@ PETER_NOTE = f"{PETER_TEXT}\n{PETER_LINE}"
         PETER_NOTE.replace("PeterNeumann", "Bad+Name").encode(),
         PETER_NOTE.replace("PeterNeumann ", " ").encode(),
         PETER_NOTE.replace("—", "-").encode(),
+        PETER_NOTE.replace("— ", "").encode(),
         PETER_NOTE.replace("— ", "—  ").encode(),
         PETER_NOTE.replace("Neumann ", "Neumann  ").encode(),
         PETER_NOTE.replace("AM=\n", "AM\n").encode(),
@@ -240,6 +244,8 @@ def test_the_last_empty_line_ends_the_text_and_sixteen_large_signatures_fit() ->
         SignedNote(text, ()).encode()
     with pytest.raises(NoteError):
         SignedNote(text, (NoteSignature("w", b"abc", b""),)).encode()
+    with pytest.raises(NoteError):
+        VerifierKey("w", Algorithm.ED25519, bytes(31))
 
 
 @pytest.mark.parametrize(
@@ -311,6 +317,8 @@ def test_extension_lines_are_kept_and_fields_without_a_place_refused() -> None:
             wrong.text()
     with pytest.raises(CheckpointError):
         WITNESS.sign(text, -1)
+    with pytest.raises(CheckpointError):
+        WITNESS.sign("no checkpoint\n", 1)
     private = MLDSA44PrivateKey.from_seed_bytes(bytes(32))
     cosigner = NoteSigner("w" * 256, private, Algorithm.COSIGNATURE_ML_DSA_44)
     with pytest.raises(CheckpointError):

@@ -169,6 +169,11 @@ def test_what_is_no_proof_file(data: bytes) -> None:
         verified(data, b"entry 0")
 
 
+def test_a_file_too_large_for_any_proof_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ProofError, match="up to"):
+        parse_tlog_proof(PLAIN.replace(b"index 0\n", b"index 0\n" + b"eA==\n" * 300_000))
+
+
 def test_parts_that_make_no_file_are_refused() -> None:
     proof = own_proof(0, 2)
     assert verified(replace(proof, extra=b"x" * 65_535).encode(), b"entry 0").checkpoint.size == 2
