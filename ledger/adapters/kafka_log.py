@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from bisect import bisect_left
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -15,18 +14,17 @@ from typing import Any, Final, Self, TypeVar
 
 from ledger.adapters.index_sqlite import open_index
 from ledger.adapters.kafka_client import (
-    CHUNK_BYTES,
-    POINT_BYTES,
     LoopThread,
     Partition,
     partition_of,
 )
+from ledger.adapters.kafka_entries import EntriesAt
 from ledger.adapters.kafka_reader import KafkaReader
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.adapters.kafka_writer import KafkaWriter, Outcome
 from ledger.app.index_tables import StrayRecord
 from ledger.app.limits import APPEND_TIMEOUT_SECONDS
-from ledger.app.log_index import MemoryIndex, PartitionIndex, entry_bytes
+from ledger.app.log_index import MemoryIndex, PartitionIndex
 from ledger.app.ports import Record, WriterHealth
 from ledger.app.sequencer import Sequencer
 from ledger.app.submission import Answer, LedgerError, Place, Submission, UnavailableError
@@ -80,7 +78,7 @@ class KafkaLog:
         machine = Sequencer(index, key, software=_software(), timeout_seconds=timeout_seconds)
         self._writer = KafkaWriter(partition, index, machine, self._notify)
         self._reader = KafkaReader(self.origin, partition, self._run, lambda: None)
-        self._last_read: Sequence[Record] = ()
+        self._entries_at = EntriesAt(partition, index)
         self._close_once = threading.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
 
@@ -428,46 +426,7 @@ class KafkaLog:
             self._grown.notify_all()
 
     def _entries(self, indices: Sequence[int]) -> list[bytes]:
-        return self._run(self._read_entries(indices)) if indices else []
-
-    async def _read_entries(self, indices: Sequence[int]) -> list[bytes]:
-        """The bytes at the indices, each compared with the leaf that was indexed."""
-        wanted = sorted({self._index.offset_of(index): index for index in indices}.items())
-        found: dict[int, bytes] = {}
-        # A run that lies close together is read in large pieces, scattered entries one by one.
-        dense = wanted[-1][0] - wanted[0][0] < 8 * len(wanted)
-        max_bytes = CHUNK_BYTES if dense and len(wanted) > 1 else POINT_BYTES
-        at = 0
-        while at < len(wanted):
-            records = await self._records_from(wanted[at][0], max_bytes)
-            for record in records:
-                if at == len(wanted):
-                    break
-                if wanted[at][0] < record.position:
-                    self._missing(wanted[at][0])
-                if wanted[at][0] == record.position:
-                    index = wanted[at][1]
-                    found[index] = entry_bytes(record, self._index.leaf_of(index))
-                    at += 1
-            if not records:
-                self._missing(wanted[at][0])
-        return [found[index] for index in indices]
-
-    async def _records_from(self, offset: int, max_bytes: int) -> Sequence[Record]:
-        """Records from `offset` on, perhaps of the fetch before.
-
-        The broker gives whole batches, and whoever reads dossier by dossier in the order in which
-        they were recorded asks for one batch many times. What has gone stale does no harm: every
-        entry is compared with its leaf.
-        """
-        known = self._last_read
-        if not known or not known[0].position <= offset <= known[-1].position:
-            chunk = await self._partition.fetch(offset, max_bytes=max_bytes)
-            self._last_read = known = chunk.records
-        return known[bisect_left(known, offset, key=lambda record: record.position) :]
-
-    def _missing(self, offset: int) -> None:
-        entry_bytes(Record(offset, None), "an entry that was read before")
+        return self._run(self._entries_at.read(indices)) if indices else []
 
 
 async def _open_index(

@@ -19,6 +19,7 @@ from ledger.core.findings import Finding, Verdict, worst
 from ledger.core.merkle import RootAccumulator, leaf_hash
 from ledger.entry.entry import Entry, NewerFormatError
 from ledger.entry.log_state import LogState, Stray, StrayTracker
+from ledger.entry.recorded_twice import RecordedTwice
 from ledger.entry.verification import RecordLike, SeenHead, Step, Stored, Verification
 
 __all__ = ["FINDINGS_MAX", "RecordLike", "SeenHead", "Step", "Stored", "Verification", "Verifier"]
@@ -37,7 +38,7 @@ _STEPS: Final = (
         ("chain.link", "chain.index", "chain.recorded_at", "log.stray", "log.off"),
     ),
     ("links of the streams", ("chain.stream", "chain.version", "chain.foreign_stream", "stream.")),
-    ("signatures", ("signature.",)),
+    ("signatures, and no action twice", ("signature.", "action.")),
     ("columns, indexes and head row beside the entries", ("store.",)),
     ("heads seen before", ("log.truncated", "log.overwritten", "log.head")),
 )
@@ -73,6 +74,7 @@ class Verifier:
             self._watched.setdefault(head.size, []).append(head)
         self._root = RootAccumulator()
         self._tracker = StrayTracker()
+        self._actions = RecordedTwice()
         self._findings: list[Finding] = []
         self._found: dict[str, Verdict] = {}
         self._first_bad = -1
@@ -112,6 +114,7 @@ class Verifier:
         self.state.head = Head(index + 1, entry.leaf)
         if not judged.void:
             self._stream_links += 1
+            self._actions.add(entry.action_id, index)
         else:
             self._voids += 1
             if self._strict:
@@ -317,6 +320,14 @@ class Verifier:
                 index=min(stored_head.size, head.size - (stored_head.size == head.size)),
                 expected=f"{head.size}:{head.leaf}",
                 actual=f"{stored_head.size}:{stored_head.leaf}",
+            )
+        for index, first in self._actions.repeated():
+            self._fail(
+                "action.recorded_twice",
+                "the action of this entry is recorded before: somebody put it into the log again",
+                index=index,
+                expected=f"the entry at index {first} alone",
+                actual=f"entries at {first} and {index}",
             )
         if self._logs not in (None, self.state.logs) and self._root.size:
             self._fail(

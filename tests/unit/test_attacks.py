@@ -1,4 +1,4 @@
-"""Twelve attacks on a log of generated dossiers (DOMAIN.md 3.5, G9): which check names each, where.
+"""Thirteen attacks on a log of generated dossiers (DOMAIN.md 3.5, G9): which check names each, where.
 
 Whoever attacks rewrites the file's columns and head row as well, so that only the chain, the
 signatures and what others have seen are left to tell.
@@ -168,6 +168,21 @@ def replay(v: Victim) -> list[bytes]:
     return [*v.entries, v.entries[AT]]
 
 
+def sealed_again(v: Victim) -> list[bytes]:
+    """An old action behind the head once more, with its own signature: the seal is not signed."""
+    own = decode_entry(v.entries[AT])
+    stream = [e for e in map(decode_entry, v.entries) if e.seal.stream == own.seal.stream]
+    seal = replace(
+        own.seal,
+        index=len(v.entries),
+        prev=leaf_hash(v.entries[-1]).hex(),
+        recorded_at=decode_entry(v.entries[-1]).seal.recorded_at,
+        version=stream[-1].seal.version + 1,
+        stream_prev=stream[-1].leaf,
+    )
+    return [*v.entries, encode_entry(seal, own.action_bytes)]
+
+
 def graft(v: Victim) -> list[bytes]:
     """The action of one dossier under the seal of another."""
     own, other = decode_entry(v.entries[AT]), decode_entry(v.entries[20])
@@ -225,6 +240,12 @@ def test_a_replayed_record_is_one_too_many(victim: Victim):
     found = victim.verify(replay(victim))
     assert (found.verdict, found.first_bad_index) == (Verdict.FAILED, len(victim.entries))
     assert found.findings[0].code == "chain.index_mismatch"
+
+
+def test_an_action_that_is_sealed_again_is_there_twice(victim: Victim):
+    found = victim.verify(sealed_again(victim))
+    assert (found.verdict, found.first_bad_index) == (Verdict.FAILED, len(victim.entries))
+    assert [finding.code for finding in found.findings] == ["action.recorded_twice"]
 
 
 @pytest.mark.parametrize(
