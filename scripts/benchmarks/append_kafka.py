@@ -50,7 +50,7 @@ from ledger.entry.signatures import SigningKey
 AT = "2026-03-02T08:00:00.000000Z"
 NOTE = "x" * 80
 CALLERS = (1, 8, 64, 512)
-THREADS = (1, 8, 64)
+THREADS = (1, 8, 64, 512)
 TRANSACTIONS = 50
 """Of the bare transactional producer, in each row: it takes tens of milliseconds for each."""
 Row = dict[str, float]
@@ -256,7 +256,7 @@ def run_saves(
     log.submit(make_submissions(key, 1, "first-save"))
     rows = []
     for threads in THREADS:
-        count = int({1: 600, 8: 2_500, 64: 5_000}[threads] * seconds)
+        count = int({1: 600, 8: 2_500, 64: 5_000, 512: 5_000}[threads] * seconds)
         work = make_submissions(key, count, f"save{threads}", count)
         rows.append(run_threads(ledger, log, work, threads))
     ledger.close()
