@@ -175,13 +175,14 @@ async def run_bare(
         return count // size * size / (time.perf_counter() - began)
 
 
-async def leave_to_system(bootstrap: str, topic: str) -> None:
-    """Take `flush.messages` off a topic."""
+async def set_fsync(bootstrap: str, topic: str, replicas: int, *, each_append: bool) -> None:
+    """Let the brokers write to disk at each append, or leave it to the operating system."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        never = {**wanted_settings(1), "flush.messages": str(2**63 - 1)}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, never)])
+        messages = "1" if each_append else str(2**63 - 1)
+        settings = {**wanted_settings(replicas), "flush.messages": messages}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, settings)])
     finally:
         await admin.close()
 
@@ -203,8 +204,7 @@ def new_log(
         sha256(b"{}").hexdigest(),
     )
     create_log(bootstrap, topic, genesis, replicas=replicas)
-    if not fsync and replicas == 1:
-        asyncio.run(leave_to_system(bootstrap, topic))
+    asyncio.run(set_fsync(bootstrap, topic, replicas, each_append=fsync))
     return topic, genesis
 
 
@@ -334,7 +334,7 @@ def main() -> None:
         rows = asyncio.run(measure(bootstrap, arguments.seconds, logs, index))
     kept = "flush.messages=1" if arguments.fsync else "no fsync"
     if arguments.replicas > 1:
-        kept = "min.insync.replicas=2, no fsync"
+        kept += ", min.insync.replicas=2"
     setting = f"{arguments.replicas} broker(s) on the same machine, acks=all, idempotent, {kept}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     setting += f", local index in {'a file' if index else 'memory'}"

@@ -1,4 +1,4 @@
-"""Thirteen attacks on a log of generated dossiers (DOMAIN.md 3.5, G9): which check names each, where.
+"""Thirteen attacks on a log of generated dossiers (DOMAIN.md 3.5, G9): what names each, and where.
 
 Whoever attacks rewrites the file's columns and head row as well, so that only the chain, the
 signatures and what others have seen are left to tell.
