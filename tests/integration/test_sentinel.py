@@ -215,16 +215,20 @@ async def test_offsets_that_hold_nothing_are_recorded(ledger: TestLedger, served
     producer = AIOKafkaProducer(bootstrap_servers=ledger.bootstrap, transactional_id=ledger.topic)
     await producer.start()
     async with producer.transaction():
-        await producer.send_and_wait(ledger.topic, b"in a transaction", partition=0)
+        sent = await producer.send_and_wait(ledger.topic, b"in a transaction", partition=0)
     await producer.stop()
+    # A commit is answered before its mark lies in the partition: only then is there a gap to see.
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(served.logs[0].end) < sent.offset + 2:
+            await asyncio.sleep(0.01)
     assert await look_until_seen(ledger, served, "log.foreign_record") == {
         "log.foreign_record",
         "log.offset_gap",
     }
     assert await look(ledger, served) == set()
     found = dict(sightings(served.logs[0]))
-    offset = found["strays_found"]["records"][0]["offset"]
-    mark = {"first_offset": offset + 1, "last_offset": offset + 1}
+    assert found["strays_found"]["records"][0]["offset"] == sent.offset
+    mark = {"first_offset": sent.offset + 1, "last_offset": sent.offset + 1}
     assert found["offset_gap_found"] == mark
 
 
