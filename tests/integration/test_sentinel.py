@@ -211,6 +211,13 @@ async def test_records_written_straight_to_the_topic_are_kept_by_offset_and_hash
     assert [len(data["records"]) for _, data in sightings(log)] == [3, 1]
 
 
+def wait_for_end(log: KafkaLog, offset: int) -> None:
+    deadline = time.monotonic() + 10
+    while log.end() < offset:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 async def test_offsets_that_hold_nothing_are_recorded(ledger: TestLedger, served: Served) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=ledger.bootstrap, transactional_id=ledger.topic)
     await producer.start()
@@ -218,9 +225,7 @@ async def test_offsets_that_hold_nothing_are_recorded(ledger: TestLedger, served
         sent = await producer.send_and_wait(ledger.topic, b"in a transaction", partition=0)
     await producer.stop()
     # A commit is answered before its mark lies in the partition: only then is there a gap to see.
-    async with asyncio.timeout(10):
-        while await asyncio.to_thread(served.logs[0].end) < sent.offset + 2:
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(wait_for_end, served.logs[0], sent.offset + 2)
     assert await look_until_seen(ledger, served, "log.foreign_record") == {
         "log.foreign_record",
         "log.offset_gap",
