@@ -2,9 +2,10 @@
 and reads the clock for them.
 
 A home folder holds one installation: `log.sqlite` and `log-<n>.sqlite` (the embedded logs),
-`read*.sqlite` (read stores, disposable), `trust*.toml` (pinned origins) and `keys/`. With
-`--log kafka://…` the logs lie in Kafka; trust, keys, read store and the logs' local indexes
-(`index-*.sqlite`, disposable) stay in the home.
+`read*.sqlite` (read stores, disposable), `trust*.toml` (pinned origins), `policy*.txt` (pinned keys
+of checkpoints), `tiles*/` (published trees), `sealer*.sqlite` (what was signed) and `keys/`. With
+`--log kafka://…` the logs lie in Kafka; everything else, and the logs' local indexes
+(`index-*.sqlite`, disposable), stays in the home.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from projections.store.sqlite import ReadStore
 
 LOG_FILE: Final = "log.sqlite"
-TRUST_FILE: Final = "trust.toml"
 KEYS_FOLDER: Final = "keys"
 KAFKA_SCHEME: Final = "kafka://"
 WATCH_SECONDS: Final = 10.0
@@ -97,8 +97,7 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def read_path(self) -> Path:
         """The read store's file: one for each ledger of this home."""
-        kafka = self.kafka
-        return self.home / ("read.sqlite" if kafka is None else f"read-{kafka[1]}.sqlite")
+        return self.home / self._named("read", ".sqlite")
 
     def index_path_of(self, number: int) -> Path:
         """The local index of a log in Kafka: derived from the log, may be deleted at any time."""
@@ -108,8 +107,26 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def trust_path(self) -> Path:
         """The pinned origins; one file for each ledger of this home."""
-        kafka = self.kafka
-        return self.home / (TRUST_FILE if kafka is None else f"trust-{kafka[1]}.toml")
+        return self.home / self._named("trust", ".toml")
+
+    @property
+    def policy_path(self) -> Path:
+        """The pinned trust for checkpoints: the logs' keys, the witnesses and how many of them."""
+        return self.home / self._named("policy", ".txt")
+
+    @property
+    def tiles_path(self) -> Path:
+        """The published tile trees: a folder for each log number, and `checkpoints`."""
+        return self.home / self._named("tiles", "")
+
+    @property
+    def sealer_path(self) -> Path:
+        """What the sealer has signed, and how far it has read."""
+        return self.home / self._named("sealer", ".sqlite")
+
+    def _named(self, stem: str, suffix: str) -> str:
+        """A name in this home: of a ledger in Kafka it says the topic."""
+        return f"{stem}{suffix}" if self.kafka is None else f"{stem}-{self.kafka[1]}{suffix}"
 
     @property
     def plan_path(self) -> Path:

@@ -25,8 +25,8 @@ EDGES = (
 )
 
 CODE_AREAS = (
-    "action|chain|custody|dossier|entry|file|import|index|kafka|keys|log|payment|projection|settings"
-    "|signature|store|stream|supplement|trust"
+    "action|chain|checkpoint|custody|dossier|entry|file|import|index|kafka|keys|log|payment"
+    "|projection|sealer|settings|signature|store|stream|supplement|tile|timestamp|trust"
 )
 CODE = re.compile(rf"(?:{CODE_AREAS})\.[a-z_]+")
 
