@@ -53,6 +53,25 @@ class RootAccumulator:
         self.size = 0
         self._peaks: list[bytes] = []
 
+    @classmethod
+    def resume(cls, size: int, peaks: bytes) -> RootAccumulator:
+        """The accumulator of `size` leaves whose `peaks()` were kept; raises `ProofError`."""
+        if size < 0 or len(peaks) != size.bit_count() * HASH_BYTES:
+            msg = f"{len(peaks)} bytes are not the peaks of {size} leaves"
+            raise ProofError(msg)
+        accumulator = cls()
+        accumulator.size = size
+        starts = range(0, len(peaks), HASH_BYTES)
+        accumulator._peaks = [peaks[at : at + HASH_BYTES] for at in starts]
+        return accumulator
+
+    def peaks(self) -> bytes:
+        """The hashes of the complete subtrees, largest first, joined: all there is to go on from.
+
+        There is one for each bit that is set in `size`.
+        """
+        return b"".join(self._peaks)
+
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash (32 bytes)."""
         _check_hash(leaf)
