@@ -1,4 +1,4 @@
-"""Keys on disk: Ed25519 seeds that sign, and the subject keys of sealed fields.
+"""Keys on disk: seeds that sign actions and checkpoints, and the subject keys of sealed fields.
 
 The folder is 0700 and each file 0600; a file that others can read is refused, because a key that
 may have been read signs nothing any more. Where a hardware token signs, only this module changes.
@@ -15,16 +15,24 @@ import tomllib
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
+from ledger.adapters.trust import sync_folder
 from ledger.app.submission import LedgerError
+from ledger.core.note import Algorithm
+from ledger.entry.note_keys import NoteSigner
 from ledger.entry.sealed import KEY_BYTES, SubjectKey
 from ledger.entry.signatures import Role, SigningKey
 
 SEED_BYTES: Final = 32
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NOTE_PREFIX: Final = "note-"
+"""Of the names of keys that sign checkpoints; no key that signs actions begins so."""
+
+_NAME = re.compile(r"(?!note-)[a-z0-9][a-z0-9_-]{0,63}")
+_NOTE_NAME = re.compile(r"note-[A-Za-z0-9._-]{1,255}")
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 _ERASED: Final = bytes(KEY_BYTES)
@@ -76,6 +84,21 @@ def _create_file(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
+def _create_key_file(path: Path, text: str) -> None:
+    """A key file is whole or not there, and an existing key is never replaced."""
+    # Written under another name first and linked.
+    temporary = path.parent / f".{path.stem}-{secrets.token_hex(8)}"
+    try:
+        _create_file(temporary, text.encode())
+        path.hardlink_to(temporary)
+    except FileExistsError as error:
+        msg = f"key {path.stem!r} exists already in {path.parent}"
+        raise KeyStoreError(msg, next_step="use it, or choose another name") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 class KeyStore:
     """The keys of one home folder."""
 
@@ -102,30 +125,14 @@ class KeyStore:
         private = Ed25519PrivateKey.from_private_bytes(seed)
         fingerprint = sha256(private.public_key().public_bytes_raw()).hexdigest()[:12]
         key_id = f"{label or name}-{fingerprint}"
-        text = f'id = "{key_id}"\nrole = "{role}"\nseed = "{seed.hex()}"\n'
-        # Written under another name first and linked: a key file is whole or not there, and an
-        # existing key is never replaced.
-        temporary = self.folder / f".{name}-{secrets.token_hex(8)}"
-        try:
-            _create_file(temporary, text.encode())
-            path.hardlink_to(temporary)
-        except FileExistsError as error:
-            msg = f"key {name!r} exists already in {self.folder}"
-            raise KeyStoreError(msg, next_step="use it, or choose another name") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        _create_key_file(path, f'id = "{key_id}"\nrole = "{role}"\nseed = "{seed.hex()}"\n')
         return SigningKey(key_id, private, role)
 
     def load_signing_key(self, name: str) -> SigningKey:
         """The key `name`; raises `KeyStoreError` where it is missing, malformed or not private."""
         path = self._path(name)
-        if not path.exists():
-            msg = f"no key {name!r} in {self.folder}"
-            raise KeyStoreError(msg, next_step="restore the key from its backup")
-        _check_private(self.folder, _PRIVATE_FOLDER)
-        _check_private(path, _PRIVATE_FILE)
         try:
-            fields = tomllib.loads(path.read_text(encoding="ascii"))
+            fields = self._fields(path)
             role: Role = fields["role"]
             private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(fields["seed"]))
             key_id = str(fields["id"])
@@ -148,14 +155,78 @@ class KeyStore:
             raise KeyStoreError(msg, next_step="choose another name")
         return key
 
+    def create_note_key(self, name: str, origin: str) -> tuple[NoteSigner, NoteSigner]:
+        """Make the two keys that sign the checkpoints of `origin`, Ed25519 and ML-DSA-44.
+
+        `name` begins with `NOTE_PREFIX`. Raises `KeyStoreError` where the name is taken.
+        """
+        path = self._note_path(name)
+        _make_folder(self.folder)
+        seeds = (secrets.token_bytes(SEED_BYTES), secrets.token_bytes(SEED_BYTES))
+        text = (
+            f'origin = "{origin}"\ned25519 = "{seeds[0].hex()}"\nml_dsa_44 = "{seeds[1].hex()}"\n'
+        )
+        signers = _note_signers(origin, *seeds)
+        _create_key_file(path, text)
+        return signers
+
+    def load_note_key(self, name: str, origin: str) -> tuple[NoteSigner, NoteSigner]:
+        """The two keys `name`; raises `KeyStoreError` where they are missing, malformed, not
+        private, or another log's: a key never signs for two origins."""
+        path = self._note_path(name)
+        try:
+            fields = self._fields(path)
+            found = str(fields["origin"])
+            seeds = (bytes.fromhex(fields["ed25519"]), bytes.fromhex(fields["ml_dsa_44"]))
+            signers = _note_signers(found, *seeds)
+        except (ValueError, KeyError, TypeError) as error:
+            msg = f"{path} is no file of note keys"
+            raise KeyStoreError(msg, next_step="restore the key from its backup") from error
+        if found != origin:
+            msg = f"{path} holds the keys of {found}, not those of {origin}"
+            raise KeyStoreError(msg, next_step="restore the key from its backup")
+        return signers
+
+    def ensure_note_key(self, name: str, origin: str) -> tuple[NoteSigner, NoteSigner]:
+        """The two keys `name`, made now if there are none; raises as `load_note_key` does."""
+        try:
+            return self.create_note_key(name, origin)
+        except KeyStoreError:
+            return self.load_note_key(name, origin)
+
     def names(self) -> list[str]:
-        """The names of the signing keys, sorted."""
-        return sorted(path.stem for path in self.folder.glob("*.key"))
+        """The names of the keys that sign actions, sorted."""
+        names = sorted(path.stem for path in self.folder.glob("*.key"))
+        return [name for name in names if not name.startswith(NOTE_PREFIX)]
+
+    def _note_path(self, name: str) -> Path:
+        if _NOTE_NAME.fullmatch(name) is None:
+            msg = f"note key name {name!r}: `{NOTE_PREFIX}`, then letters, digits, `.`, `-`, `_`"
+            raise KeyStoreError(msg)
+        return self.folder / f"{name}.key"
+
+    def _fields(self, path: Path) -> dict[str, Any]:
+        """What a key file says; raises `KeyStoreError`, or `ValueError` where it is malformed."""
+        if not path.exists():
+            msg = f"no key {path.stem!r} in {self.folder}"
+            raise KeyStoreError(msg, next_step="restore the key from its backup")
+        _check_private(self.folder, _PRIVATE_FOLDER)
+        _check_private(path, _PRIVATE_FILE)
+        return tomllib.loads(path.read_text(encoding="ascii"))
 
     def subjects(self) -> SubjectKeys:
         """The subject keys of this home."""
         _make_folder(self.folder)
         return SubjectKeys(self.folder)
+
+
+def _note_signers(origin: str, ed25519: bytes, ml_dsa_44: bytes) -> tuple[NoteSigner, NoteSigner]:
+    return (
+        NoteSigner(origin, Ed25519PrivateKey.from_private_bytes(ed25519), Algorithm.ED25519),
+        NoteSigner(
+            origin, MLDSA44PrivateKey.from_seed_bytes(ml_dsa_44), Algorithm.COSIGNATURE_ML_DSA_44
+        ),
+    )
 
 
 class SubjectKeys:
