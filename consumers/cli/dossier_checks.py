@@ -46,11 +46,11 @@ class DossierChecks:
         self.statutory: StatutoryDays | None = (
             statutory_days(found.state, at, calendar) if calendar else None
         )
-        entries = [(row.version, row.action) for row in found.entries]
+        entries = [(row.version, row.current) for row in found.entries]
         self.versions = {action.id: version for version, action in entries}
         self.corrections: tuple[Correction, ...] = corrections(entries)
         self.duties: tuple[DutyResult, ...] = check_duties(entries, registry, DEFAULT_RULES, at)
-        actions = [row.action for row in found.entries]
+        actions = [action for _, action in entries]
         # As of what had occurred by then, entries between may be left out: what was derived from
         # them cannot be derived again.
         whole = found.entries[-1].version == len(actions)

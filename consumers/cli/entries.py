@@ -271,7 +271,7 @@ def _replayed(shown: View, chosen: Filter) -> Iterator[dict[str, Any]]:
                 earlier = EventFilter(stream=row.stream, last_index=row.index - 1)
                 for entry in find_events(shown.live, earlier):
                     before = evolve(before, entry.action, entry.version)
-            after = evolve(before, row.action, row.version)
+            after = evolve(before, row.current, row.version)
             states[row.stream] = after
             made["changes"] = state_changes(
                 before, after, show_instant if form == "table" else machine_instant

@@ -19,6 +19,7 @@ from ledger.app.submission import LedgerError, RefusedError, SignedAction
 from ledger.core.action import Action
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide, evolve
 from ledger.domain.importing import CaseError
+from ledger.domain.upcasting import upcast
 from ledger.entry.entry import decode_entry
 from ledger.entry.signatures import KeyRing
 
@@ -152,6 +153,7 @@ def _possible(part: LogImport, stream: str) -> Callable[[int, Action], int | Non
 
     def check(line: int, action: Action) -> int:
         nonlocal state
+        action = upcast(action)
         decision = decide(state, action, DEFAULT_RULES)
         if isinstance(decision, Impossible):
             raise CaseError(line, decision.field, decision.message)

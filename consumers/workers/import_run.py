@@ -24,6 +24,7 @@ from ledger.core.canonical import encode_canonical
 from ledger.core.ids import log_number
 from ledger.core.times import format_instant
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
+from ledger.domain.upcasting import upcast
 from ledger.entry.entry import ENTRY_BYTES_MAX, FORMAT_VERSION, Seal, Signature, decode_entry
 from ledger.entry.signatures import SigningKey
 
@@ -210,7 +211,8 @@ class LogImport:
         state = EMPTY_DOSSIER
         for data in self.log.stream_entries(stream):
             entry = decode_entry(data)
-            state = evolve(state, msgspec.convert(entry.action, Action), entry.seal.version)
+            action = upcast(msgspec.convert(entry.action, Action))
+            state = evolve(state, action, entry.seal.version)
         return state
 
 

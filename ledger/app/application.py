@@ -49,6 +49,7 @@ from ledger.core.ids import uuid7_milliseconds, uuid7_text
 from ledger.core.times import format_instant
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, Rules, decide, evolve
 from ledger.domain.events import is_registered
+from ledger.domain.upcasting import upcast
 from ledger.entry.entry import Signature, decode_entry
 from ledger.entry.signatures import KeyRing, SigningKey
 
@@ -76,7 +77,9 @@ def project_dossier(initial: Dossier | None, events: Iterable[ActionEvent]) -> D
     for event in events:
         state = EMPTY_DOSSIER if dossier is None else dossier.state
         version = event.originator_version
-        dossier = Dossier(event.originator_id, version, evolve(state, event.action, version))
+        dossier = Dossier(
+            event.originator_id, version, evolve(state, upcast(event.action), version)
+        )
     return dossier
 
 
@@ -274,7 +277,7 @@ class ProcedureLedger(Application[str]):
             return version, EMPTY_DOSSIER
         for item in self.entry_log.stream_entries(stream, after=known, until=version):
             entry = decode_entry(item)
-            state = evolve(state, convert_action(entry.action), entry.seal.version)
+            state = evolve(state, upcast(convert_action(entry.action)), entry.seal.version)
         return version, state
 
     def _decide(
@@ -289,7 +292,7 @@ class ProcedureLedger(Application[str]):
         if not action.stream.startswith("dossier:"):
             signed = SignedAction(action.id, action.stream, action.type, data, own_sigs)
             return _Decided(Submission((signed,)), (action,), None)
-        decision = decide(state, action, self.rules)
+        decision = decide(state, upcast(action), self.rules)
         if isinstance(decision, Impossible):
             raise RefusedError(decision.code, decision.message, field=decision.field)
         derived = tuple(
@@ -298,7 +301,7 @@ class ProcedureLedger(Application[str]):
         )
         actions = (action, *derived)
         for step, item in enumerate(actions, 1):
-            state = evolve(state, item, version + step)
+            state = evolve(state, upcast(item), version + step)
         bodies = [encode_action(item) for item in derived]
         all_sigs = [own_sigs, *(self.ledger_key.sign(bodies) if bodies else [])]
         signed_actions = tuple(

@@ -59,7 +59,7 @@ def get_dossier(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> DossierVie
     fold = EMPTY_FOLD
     intervals: dict[int, Interval] = {}
     for row in entries:
-        fold, effects = fold_dossier(fold, row.action, row.version)
+        fold, effects = fold_dossier(fold, row.current, row.version)
         intervals |= {item.number: item for item in effects.intervals}
     state = fold.state if as_of == NOW else hide_later(fold.state, as_of.moment(store))
     return DossierView(state, tuple(intervals.values()), tuple(entries))
@@ -106,5 +106,5 @@ def _refold(store: ReadStore, as_of: AsOf) -> list[DossierState]:
         if row.stream.startswith("dossier:"):
             dossier = plain_id(row.stream)
             before = folded.get(dossier, EMPTY_DOSSIER)
-            folded[dossier] = evolve(before, row.action, row.version)
+            folded[dossier] = evolve(before, row.current, row.version)
     return [folded[dossier] for dossier in sorted(folded)]

@@ -7,6 +7,7 @@ from typing import Final
 
 from ledger.core.action import Action, decode_action
 from ledger.domain.registry import Registry, build_registry
+from ledger.domain.upcasting import upcast
 from projections.queries.as_of import NOW, AsOf
 from projections.store.sqlite import ReadStore
 
@@ -28,4 +29,4 @@ def _actions(store: ReadStore, as_of: AsOf) -> Iterator[Action]:
             (f"{kind}:", f"{kind};", *arguments),
         )
         for (action,) in rows:
-            yield decode_action(action)
+            yield upcast(decode_action(action))

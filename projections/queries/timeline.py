@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ledger.core.action import Action, decode_action, plain_id, stream_id
+from ledger.domain.upcasting import upcast
 from projections.queries.as_of import NOW, AsOf
 from projections.store.sqlite import ReadStore
 
@@ -18,7 +19,10 @@ ROWS_MAX = 1_000_000
 
 
 class TimelineRow(msgspec.Struct, frozen=True):
-    """One entry: where it stands, when it was recorded and when it happened, and its action."""
+    """One entry: where it stands, when it was recorded and when it happened, and its action.
+
+    `action` is what was recorded; folds take `current`.
+    """
 
     log: int
     index: int
@@ -30,6 +34,11 @@ class TimelineRow(msgspec.Struct, frozen=True):
     actor: str
     leaf: str
     action: Action
+
+    @property
+    def current(self) -> Action:
+        """The action as the newest schema of its type says it."""
+        return upcast(self.action)
 
 
 class EventFilter(msgspec.Struct, frozen=True):
@@ -104,7 +113,8 @@ def _rows(
 def by_dossier(
     store: ReadStore, as_of: AsOf = NOW, dossiers: frozenset[str] | None = None
 ) -> Iterator[tuple[str, list[tuple[int, Action]]]]:
-    """Each dossier (or each of those named) by id, with version and action of its entries."""
+    """Each dossier (or each of those named) by id, with version and action of its entries, as
+    folds take them."""
     condition, arguments = as_of.condition(store)
     # Stream ids of a kind lie side by side: `:` is followed by `;`.
     rows = store.connection.execute(
@@ -116,7 +126,7 @@ def by_dossier(
     for stream, group in groupby(rows, key=lambda row: row[0]):
         dossier = plain_id(stream)
         if dossiers is None or dossier in dossiers:
-            yield dossier, [(version, decode_action(action)) for _, version, action in group]
+            yield dossier, [(n, upcast(decode_action(action))) for _, n, action in group]
 
 
 def dossier_events(store: ReadStore, dossier: str, as_of: AsOf = NOW) -> list[TimelineRow]:

@@ -20,6 +20,7 @@ from ledger.core.chain import StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.ids import log_of
 from ledger.domain.events import EventError, decode_event
+from ledger.domain.upcasting import upcast
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, Effects, fold_dossier
 from projections.folds.names import plain_text
 from projections.folds.officer import Tally
@@ -179,7 +180,8 @@ class Folder:
                 )
             )
             if stream in folds:
-                folds[stream], effects = fold_dossier(folds[stream], action, entry.version)
+                current = upcast(action)
+                folds[stream], effects = fold_dossier(folds[stream], current, entry.version)
                 dossier = folds[stream].state.dossier_id
                 self._tally.add(dossier, action)
                 self._keep_effects(dossier, effects)
