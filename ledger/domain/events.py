@@ -17,6 +17,7 @@ import msgspec
 from ledger.core.faults import field_fault
 from ledger.core.times import parse_instant
 from ledger.domain import events_clock as c
+from ledger.domain import events_digest as g
 from ledger.domain import events_dossier as d
 from ledger.domain import events_exceptions as x
 from ledger.domain import events_inspection as i
@@ -142,6 +143,7 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("log", "ledger.strays_found.v1", w.StraysFound),
     ("log", "ledger.writer_displaced.v1", w.WriterDisplaced),
     ("log", "ledger.log_broken.v1", w.LogBroken),
+    ("log", "ledger.projection_digest.v1", g.ProjectionDigest),
 )
 
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(

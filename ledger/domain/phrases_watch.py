@@ -1,4 +1,4 @@
-"""Sentences of what the insider watch recorded."""
+"""Sentences of what the insider watch and the projections recorded."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ WATCH_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
         "ledger.log_broken.v1": Phrase(
             "the log {origin} cannot be written any more ({code}), as {subject} records",
             "nhật ký {origin} không còn ghi được nữa ({code}), theo ghi nhận của {subject}",
+        ),
+        "ledger.projection_digest.v1": Phrase(
+            "projection {projection}, version {projection_version}, had the digest {digest}, as "
+            "the log {subject} records",
+            "dữ liệu tổng hợp {projection}, phiên bản {projection_version}, có mã băm {digest}, "
+            "theo ghi nhận của nhật ký {subject}",
         ),
     }
 )
