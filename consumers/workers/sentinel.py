@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from ledger.adapters.kafka_client import raise_if_cancelled
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.adapters.kafka_watch import TopicWatch
 from ledger.app.index_tables import StrayRecord
@@ -58,6 +59,7 @@ async def keep_looking(look: Callable[[], Awaitable[object]], every_seconds: flo
             if str(error) != last:
                 last = str(error)
                 _log.error("the topic cannot be watched: %s", error)
+        raise_if_cancelled()
         await asyncio.sleep(every_seconds)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from ledger.adapters.kafka_admin import preflight
+from ledger.adapters.kafka_client import raise_if_cancelled
 from ledger.adapters.kafka_group import MEMBER, SESSION_SECONDS, WriterGroup
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
@@ -175,6 +176,7 @@ class Writer:
     async def _follow(self) -> None:
         self._wake.set()
         while True:
+            raise_if_cancelled()
             await self._wait()
             self._wake.clear()
             group = self._group

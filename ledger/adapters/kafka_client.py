@@ -116,6 +116,17 @@ def unreachable(bootstrap: str, why: object) -> UnreachableError:
     )
 
 
+def raise_if_cancelled() -> None:
+    """Raise `CancelledError` where the running task was cancelled and a library has swallowed it.
+
+    aiokafka's client does while it closes: a loop that opens and closes clients would run for ever
+    if the one cancellation that ends it falls there.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def connect(bootstrap: str, security: KafkaSecurity, client_id: str) -> AIOKafkaClient:
     """A client that has reached the cluster; raises `UnavailableError` with the reason."""
     prepare_client_library()

@@ -22,7 +22,12 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError, for_code
 
-from ledger.adapters.kafka_client import CONNECT_SECONDS, prepare_client_library, unreachable
+from ledger.adapters.kafka_client import (
+    CONNECT_SECONDS,
+    prepare_client_library,
+    raise_if_cancelled,
+    unreachable,
+)
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity, why_refused
 from ledger.app.submission import UnavailableError
 
@@ -129,6 +134,7 @@ class WriterGroup:
         aiokafka takes a member that asks for nothing for dead after five minutes.
         """
         while True:
+            raise_if_cancelled()
             try:
                 await self._consumer.getone()
             except KafkaError as error:
