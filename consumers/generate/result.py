@@ -143,12 +143,17 @@ def _number(walk: Walk, at: int, signer: Officer) -> int:
 
 
 def _forget(walk: Walk, at: int, late: int) -> tuple[str, ...]:
-    """Left at the desk until it is late and somebody urges; then said to have been ready before."""
+    """Left at the desk until it is late and somebody urges; then said to have been ready before.
+
+    The answer to the urge has its true time: by it, and not by what is claimed after it, the ledger
+    knows until when the desk had the dossier.
+    """
     case, desk = walk.case, walk.competent.desk
     urged = walk.office.after(walk.due, DAY // 2)
     urge = case.act(urged, walk.competent.head, "urge_issued", {"to_unit": desk.unit})
+    answer = case.act(late, desk, "urge_answered", {"urge_id": urge})
     made = case.act(late, desk, "returned_to_result_desk", step="delivery", claimed=at + 5)
-    return urge, made
+    return urge, answer, made
 
 
 def electronic(walk: Walk, at: int, clerk: Officer) -> None:

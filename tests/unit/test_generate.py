@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,17 +11,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from consumers.bootstrap import Settings, open_ledger
 from consumers.cli.main import run
 from consumers.demo.people import subject_key
+from consumers.generate.compare import compare
 from consumers.generate.files import truth_path, write_files
 from consumers.generate.office_time import DAY, FIRST_DAY, OFFICES, at_local, instant
 from consumers.generate.plants import DRAWN_LONG, INNOCENT, PLANTS
 from consumers.generate.procedures import CODES, VERSIONS, valid_on
 from consumers.generate.province import Province
 from consumers.generate.run import Arrival, Generated, Year, generate
-from consumers.generate.truth import DossierTruth, TrueClocks
+from consumers.generate.truth import DossierTruth, DutyBreach, TrueClocks
 from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.core.action import Action, decode_action
 from ledger.core.times import parse_instant
@@ -35,7 +36,7 @@ from ledger.domain.guards import guard_findings
 from ledger.domain.registry import Registry, budget_excess_hours, build_registry
 from ledger.entry.sealed import open_text
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
-from projections.queries.duties import list_duties
+from scripts.truth import run as make_and_compare
 
 ENTRIES = int(os.environ.get("PAL_GENERATED_ENTRIES", "10000"))
 AT = "2026-12-01T00:00:00.000000Z"
@@ -90,12 +91,22 @@ def test_every_custody_interval_is_true_to_the_minute(parts: list[Generated]):
     for truth, actions in dossiers(parts):
         _, intervals = folded(actions)
         told = [(i.kind, i.officer, i.unit, i.from_at, i.to_at) for i in truth.custody]
-        if "backdating" in names(truth):
-            # The ledger can only know the end that was claimed.
-            assert intervals[:-2] == told[:-2]
-            assert intervals[-1][3] < told[-1][3]
-        else:
-            assert intervals == told, truth.dossier
+        assert intervals == told, truth.dossier
+
+
+def test_custody_is_true_where_the_delivery_is_backdated():
+    """What the desk did after the time it claims shows until when it had the dossier."""
+    for kind in sorted(PLANTS["backdating"].kinds):
+        truth, actions, _ = planted("backdating", kind)
+        _, intervals = folded(actions)
+        told = [(i.kind, i.officer, i.unit, i.from_at, i.to_at) for i in truth.custody]
+        assert intervals == told
+        (claimed,), (answered,) = (
+            at_of(actions, "result_delivered"),
+            at_of(actions, "urge_answered"),
+        )
+        assert told[-1][0] == "closed"
+        assert claimed < told[-1][3] == answered
 
 
 def test_the_three_clocks_add_up_to_gross_and_are_those_of_the_ledger(parts: list[Generated]):
@@ -322,25 +333,45 @@ def test_import_takes_every_action_and_the_store_has_custody_and_duties_as_plant
     assert '"cases_refused":0' in capfd.readouterr().out.replace(" ", "")
     assert run(["verify", "--home", str(home)]) == 0
     assert run(["generate", str(file), "--entries", "2000"]) == 3
-    lines = gzip.decompress(truth_path(file).read_bytes()).splitlines()[1:]
-    truths = [msgspec.json.decode(line, type=DossierTruth) for line in lines]
     with open_ledger(Settings(home)) as ledger, closing(ledger.store()) as store:
-        held = store.rows(
-            "SELECT dossier, kind, officer, unit, from_at, to_at FROM interval "
-            "ORDER BY dossier, number"
-        )
-        assert held == sorted(
-            [
-                (truth.dossier, i.kind, i.officer, i.unit, i.from_at, i.to_at)
-                for truth in truths
-                for i in truth.custody
-            ],
-            key=lambda row: row[0],
-        )
-        found = list_duties(store, at=AT, rules=DEFAULT_RULES)
-        broken = {(row.dossier, row.found.duty) for row in found if row.found.result == "broken"}
-    assert broken == {(truth.dossier, b.duty) for truth in truths for b in truth.breaches}
-    assert broken
+        found = compare(store, truth_path(file), DEFAULT_RULES)
+    assert found.is_true
+    assert sum(duty.both for duty in found.duties)
+
+
+def test_the_ledger_says_what_is_true_of_a_generated_year(tmp_path: Path):
+    """Through the real doors: custody to the minute, the clocks, precision and recall of 1."""
+    found = make_and_compare(tmp_path, 2 * ENTRIES, "ci")
+    assert (found.custody_differs, found.clocks_differ, found.sums_differ) == ((), (), ())
+    assert found.backdated < found.dossiers < found.intervals
+    shares = {duty.duty: (duty.precision, duty.recall) for duty in found.duties if duty.planted}
+    assert len(shares) > 10
+    assert set(shares.values()) == {(1.0, 1.0)}
+    assert found.is_true
+
+
+def test_a_comparison_finds_what_differs(tmp_path: Path):
+    """The same year against a truth in which one thing after another is altered."""
+    make_and_compare(tmp_path, 1_000, "ci")
+    file = tmp_path / "year.truth.jsonl"
+    head, *lines = file.read_bytes().splitlines()
+    first = msgspec.json.decode(lines[0], type=DossierTruth)
+    moved = replace(first.custody[0], to_at=first.custody[0].from_at)
+    for altered, fields in (
+        (replace(first, custody=(moved, *first.custody[1:])), {"custody_differs"}),
+        (replace(first, custody=first.custody[1:]), {"custody_differs"}),
+        (replace(first, clocks=replace(first.clocks, applicant=-1)), {"clocks_differ"}),
+        (replace(first, breaches=(DutyBreach("L23"),)), {"duties"}),
+        (replace(first, breaches=()), {"duties"} if first.breaches else set()),
+    ):
+        file.write_bytes(b"\n".join([head, msgspec.json.encode(altered), *lines[1:]]) + b"\n")
+        with open_ledger(Settings(tmp_path / "home")) as ledger, closing(ledger.store()) as store:
+            found = compare(store, file, DEFAULT_RULES)
+        assert found.is_true == (not fields)
+        wrong = {name for name in ("custody_differs", "clocks_differ") if getattr(found, name)}
+        if any(d.planted != d.both or d.found != d.both for d in found.duties):
+            wrong.add("duties")
+        assert wrong == fields
 
 
 @pytest.mark.parametrize("arguments", [["year.txt"], ["y.jsonl", "--entries", "999"]])
