@@ -48,12 +48,29 @@ class Step(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
+class CheckpointSummary(msgspec.Struct, frozen=True):
+    """How much of the checkpoints of a log was checked, and by which policy.
+
+    `signed` counts checkpoints that the log's keys signed, `compared` roots, `witnessed` quorums
+    asked for, `timed` time-stamps. `covered` is the size of the largest one that holds, 0 for none:
+    the entries behind it are held by links and signatures alone.
+    """
+
+    policy: str
+    signed: int
+    compared: int
+    witnessed: int
+    timed: int
+    covered: int
+
+
 class Verification(msgspec.Struct, frozen=True):
     """What the verifier found, and how much it checked.
 
     `first_bad_index` is the first whose own leaf, link, stream link or signature fails, -1 for
     none. `links` and `stream_links` count links that hold, `signatures` those that were verified
-    (one a submission), `root` is the hex RFC 6962 root over all entries.
+    (one a submission), `root` is the hex RFC 6962 root over all entries. `checkpoints` is None
+    where no policy is pinned: nothing was compared with a checkpoint then.
     """
 
     verdict: Verdict
@@ -72,3 +89,4 @@ class Verification(msgspec.Struct, frozen=True):
     head: Head
     recorded_at: str
     root: str
+    checkpoints: CheckpointSummary | None = None

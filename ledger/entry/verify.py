@@ -15,33 +15,25 @@ from typing import Final
 import msgspec
 
 from ledger.core.chain import ZERO_LINK, Head, StreamHead
-from ledger.core.findings import Finding, Verdict, worst
+from ledger.core.findings import Finding, Verdict
 from ledger.core.merkle import RootAccumulator, leaf_hash
+from ledger.entry.checkpoint_check import CheckpointCheck
 from ledger.entry.entry import Entry, NewerFormatError
+from ledger.entry.found import FINDINGS_MAX, Found
 from ledger.entry.log_state import LogState, Stray, StrayTracker
 from ledger.entry.recorded_twice import RecordedTwice
-from ledger.entry.verification import RecordLike, SeenHead, Step, Stored, Verification
+from ledger.entry.verification import (
+    CheckpointSummary,
+    RecordLike,
+    SeenHead,
+    Step,
+    Stored,
+    Verification,
+)
 
 __all__ = ["FINDINGS_MAX", "RecordLike", "SeenHead", "Step", "Stored", "Verification", "Verifier"]
 
-FINDINGS_MAX: Final = 1_000
-"""Findings kept whole; further ones are counted. A broken log must not fill the memory."""
-
-_WORST_FIRST: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.PASSED)
 _NEXT_STEP: Final = "keep a copy as evidence, then compare with a witness, a backup or a bundle"
-
-_STEPS: Final = (
-    ("origin and genesis", ("trust.", "chain.genesis", "chain.foreign_origin")),
-    ("entries well-formed, bytes fit their leaf", ("entry.", "store.leaf")),
-    (
-        "links of the log",
-        ("chain.link", "chain.index", "chain.recorded_at", "log.stray", "log.off"),
-    ),
-    ("links of the streams", ("chain.stream", "chain.version", "chain.foreign_stream", "stream.")),
-    ("signatures, and no action twice", ("signature.", "action.")),
-    ("columns, indexes and head row beside the entries", ("store.",)),
-    ("heads seen before", ("log.truncated", "log.overwritten", "log.head")),
-)
 
 
 class Verifier:
@@ -63,8 +55,11 @@ class Verifier:
         seen: Iterable[SeenHead] = (),
         every_record_counts: bool = False,
         logs: int | None = None,
+        checkpoints: CheckpointCheck | None = None,
     ) -> None:
         self._logs = logs
+        self._checkpoints = checkpoints
+        self._rooted = frozenset[int]() if checkpoints is None else checkpoints.sizes
         self.state = LogState(origin, genesis_leaf=genesis_leaf)
         self._pinned = genesis_leaf is not None or expect is not None
         self._strict = every_record_counts
@@ -75,16 +70,14 @@ class Verifier:
         self._root = RootAccumulator()
         self._tracker = StrayTracker()
         self._actions = RecordedTwice()
-        self._findings: list[Finding] = []
-        self._found: dict[str, Verdict] = {}
-        self._first_bad = -1
-        self._count = 0
+        self._found = Found()
         self._records = 0
         self._links = self._stream_links = self._strays = self._voids = self._stored = 0
         self._malformed = 0
         self._next_position = 0
         self._genesis_leaf = ""
         self._stopped = False
+        self._summary: CheckpointSummary | None = None
 
     def add(self, record: RecordLike, stored: Stored | None = None) -> None:
         """Take the next record, with what the store keeps beside it where it does."""
@@ -120,7 +113,7 @@ class Verifier:
             if self._strict:
                 self._resume_stream(entry.seal.stream, entry.seal.version, entry.leaf)
         for finding in judged.findings:
-            self._report(
+            self._found.report(
                 msgspec.structs.replace(
                     finding, index=index, offset=record.position, next_step=_NEXT_STEP
                 )
@@ -131,8 +124,7 @@ class Verifier:
         if self._root.size == 0:
             self._genesis_leaf = leaf
         self._root.append(bytes.fromhex(leaf))
-        if self._watched:
-            self._compare_seen(self.state.head)
+        self._compare_here()
 
     def _gap(self, record: RecordLike) -> None:
         if not self._strict:
@@ -270,9 +262,14 @@ class Verifier:
             actual=found,
         )
 
-    def _compare_seen(self, head: Head) -> None:
-        for seen in self._watched.pop(head.size, ()):
-            self._compare_head(seen, head)
+    def _compare_here(self) -> None:
+        """Compare with what was seen at exactly this size, heads and roots."""
+        head = self.state.head
+        if head.size in self._watched:
+            for seen in self._watched.pop(head.size):
+                self._compare_head(seen, head)
+        if self._checkpoints is not None and head.size in self._rooted:
+            self._checkpoints.compare(head.size, self._root.root())
 
     def _compare_head(self, seen: SeenHead, head: Head) -> None:
         self._heads_compared += 1
@@ -287,7 +284,7 @@ class Verifier:
 
     def add_finding(self, finding: Finding) -> None:
         """Take what an adapter found beside the records (an index of its store, a setting)."""
-        self._report(finding)
+        self._found.report(finding)
 
     def finish(
         self, seen_heads: Sequence[SeenHead] = (), *, stored_head: Head | None = None
@@ -337,17 +334,24 @@ class Verifier:
                 expected=f"{self._logs} logs",
                 actual=f"{self.state.logs} logs",
             )
+        self._finish_checkpoints()
         if self._root.size == 0:
             self._fail("log.empty", "no entries were checked", verdict=Verdict.INDETERMINATE)
-        elif not self._pinned:
+        elif not self._pinned and (self._summary is None or not self._summary.covered):
             self._fail(
                 "trust.not_pinned",
                 "nothing pins this log: it agrees with itself, whoever wrote it",
-                expected="a genesis leaf (trust.toml) or an expected head",
+                expected="a genesis leaf (trust.toml), an expected head or a checkpoint",
                 actual=self._genesis_leaf,
                 verdict=Verdict.INDETERMINATE,
             )
         return self._result(head, stored_head)
+
+    def _finish_checkpoints(self) -> None:
+        if self._checkpoints is not None:
+            self._summary = self._checkpoints.finish(self.state.head.size)
+            for finding in self._checkpoints.findings:
+                self._found.report(finding, is_of_step=False)
 
     def _result(self, head: Head, stored_head: Head | None) -> Verification:
         signatures = self.state.keys.verifications
@@ -360,12 +364,13 @@ class Verifier:
             self._stored + (stored_head is not None),
             self._heads_compared,
         )
+        others = [] if self._checkpoints is None else self._checkpoints.steps()
         return Verification(
-            verdict=worst(self._findings),
-            findings=tuple(self._findings),
-            more_findings=self._count - len(self._findings),
-            steps=self._steps(checked),
-            first_bad_index=self._first_bad,
+            verdict=self._found.verdict,
+            findings=self._found.findings,
+            more_findings=self._found.more,
+            steps=self._found.steps(checked, others),
+            first_bad_index=self._found.first_bad,
             entries=self._root.size,
             links=self._links,
             stream_links=self._stream_links,
@@ -377,21 +382,8 @@ class Verifier:
             head=head,
             recorded_at=self.state.recorded_at,
             root=self._root.root().hex(),
+            checkpoints=self._summary,
         )
-
-    def _steps(self, checked: Sequence[int]) -> tuple[Step, ...]:
-        verdicts: list[list[Verdict]] = [[] for _ in _STEPS]
-        for code, verdict in self._found.items():
-            places = (n for n, (_, codes) in enumerate(_STEPS) if code.startswith(codes))
-            verdicts[next(places, len(_STEPS) - 1)].append(verdict)
-        steps: list[Step] = []
-        for (title, _), count, found in zip(_STEPS, checked, verdicts, strict=True):
-            # A step that checked nothing is left out where nothing was to be checked: it is never
-            # shown as passed.
-            if count or found:
-                verdict = next((v for v in _WORST_FIRST if v in found), Verdict.PASSED)
-                steps.append(Step(len(steps) + 1, title, count, verdict))
-        return tuple(steps)
 
     def _fail(
         self,
@@ -404,7 +396,7 @@ class Verifier:
         actual: str = "",
         verdict: Verdict = Verdict.FAILED,
     ) -> None:
-        self._report(
+        self._found.report(
             Finding(
                 code=code,
                 verdict=verdict,
@@ -417,14 +409,3 @@ class Verifier:
                 next_step="" if verdict is Verdict.PASSED else _NEXT_STEP,
             )
         )
-
-    def _report(self, finding: Finding) -> None:
-        self._count += 1
-        known = self._found.get(finding.code, Verdict.PASSED)
-        self._found[finding.code] = next(v for v in _WORST_FIRST if v in (known, finding.verdict))
-        failed = finding.verdict is Verdict.FAILED
-        if failed and finding.index >= 0 and not 0 <= self._first_bad <= finding.index:
-            self._first_bad = finding.index
-        # Whatever is left out, the first failure is never among it.
-        if len(self._findings) < FINDINGS_MAX or (failed and self._first_bad == finding.index):
-            self._findings.append(finding)
