@@ -27,7 +27,8 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.skipif(not DATA.is_dir(), reason="the event logs are not there: PAL_TEST_DATA"),
 ]
-# Forty seconds each on two cores (two minutes when they are busy): only where the folder is named.
+# Half a minute each on two cores (two minutes when they are busy): only where the folder is named,
+# as CI does.
 LARGER = pytest.mark.skipif(
     "PAL_TEST_DATA" not in os.environ, reason="PAL_TEST_DATA is not set: the larger logs wait"
 )
