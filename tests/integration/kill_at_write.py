@@ -23,10 +23,27 @@ import pytest
 
 from tests.integration.conftest import REPOSITORY
 
-CALLS = (
-    "write pwrite64 writev pwritev pwritev2 ftruncate fsync fdatasync rename renameat renameat2 "
-    "link linkat unlink unlinkat mkdir mkdirat sendto sendmsg"
-).split()
+CALLS = [
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "pwritev2",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+    "sendto",
+    "sendmsg",
+]
 _LINE = re.compile(r"^(\d+) +(\w+)\(")
 
 
