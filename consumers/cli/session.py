@@ -18,11 +18,9 @@ from consumers.cli.options import Common, Reading
 from consumers.cli.output import Basis, Column, basis_of, write
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
-from ledger.app.ports import LogReader, Record
 from ledger.core.chain import Head
 from ledger.core.findings import FindingError
 from ledger.core.ids import log_of
-from ledger.core.merkle import leaf_hash
 from ledger.core.times import format_instant
 
 if TYPE_CHECKING:
@@ -101,7 +99,8 @@ class View:
         if self.moment.as_of.axis == "occurred":
             msg = "this command answers as recorded; --axis occurred is for dossiers and events"
             raise UsageError(msg, next_step="leave --axis out")
-        from projections.runtime.runner import project  # noqa: PLC0415 - only for the past
+        from projections.runtime.prefix import PrefixReader  # noqa: PLC0415 - only for the past
+        from projections.runtime.runner import project  # noqa: PLC0415 - the same
         from projections.store.sqlite import ReadStore as Store  # noqa: PLC0415 - loaded when used
 
         with tempfile.TemporaryDirectory(prefix="pal-as-of-") as folder:
@@ -121,38 +120,6 @@ class View:
                 yield store
             finally:
                 store.close()
-
-
-class PrefixReader:
-    """The log up to and including the record with leaf `last`: what was known then."""
-
-    def __init__(self, reader: LogReader, last: str) -> None:
-        self.origin = reader.origin
-        self._reader = reader
-        self._last = last
-        self._end: int | None = None
-
-    def read(self, position: int, limit: int) -> Sequence[Record]:
-        """Records from `position` on, none behind the last."""
-        if self._end is not None and position > self._end:
-            return ()
-        records = self._reader.read(position, limit)
-        for at, record in enumerate(records):
-            if record.data is not None and leaf_hash(record.data).hex() == self._last:
-                self._end = record.position
-                return records[: at + 1]
-        return records
-
-    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:  # noqa: ARG002 - the port's signature
-        """A prefix never grows: whether something of it lies at `position` or after it."""
-        return bool(self.read(position, 1))
-
-    def end(self) -> int:
-        """Where the prefix ends, once it was read to its end; before that where the log does."""
-        return self._reader.end() if self._end is None else self._end + 1
-
-    def close(self) -> None:
-        """Nothing of its own to give back."""
 
 
 @contextmanager

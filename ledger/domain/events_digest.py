@@ -18,7 +18,8 @@ class DigestInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProjectionDigest(EventData, frozen=True, kw_only=True):
-    """The digest of a projection over the inputs, one for each log, and the version of its rules."""
+    """What a projection said over the inputs, one for each log; `projection_version` names its
+    rules."""
 
     projection: Code
     projection_version: Count
