@@ -1,8 +1,9 @@
-"""kill -9 of a process exactly when it enters its n-th system call that writes, renames or sends.
+"""kill -9 of a process as it enters its n-th system call that writes, renames or sends.
 
-strace kills it there, before the call does anything: what the calls before have done stays, which is
-each state that a crash can leave behind (of the process; not of the machine, whose disk may forget
-what was not synced). One run without a kill finds the calls; each is then a point of its own.
+strace kills it there, before the call does anything: what the calls before have done stays, which
+is each state that a crash can leave behind (of the process; not of the machine, whose disk may
+forget what was not synced). One run without a kill finds the calls; each is then a point of its
+own.
 
 strace counts per thread: where two threads write, the one that gets to its n-th call first is the
 one that is killed there. A process under test should write in one thread.
@@ -23,27 +24,11 @@ import pytest
 
 from tests.integration.conftest import REPOSITORY
 
-CALLS = [
-    "write",
-    "pwrite64",
-    "writev",
-    "pwritev",
-    "pwritev2",
-    "ftruncate",
-    "fsync",
-    "fdatasync",
-    "rename",
-    "renameat",
-    "renameat2",
-    "link",
-    "linkat",
-    "unlink",
-    "unlinkat",
-    "mkdir",
-    "mkdirat",
-    "sendto",
-    "sendmsg",
-]
+CALLS = (
+    *("write", "pwrite64", "writev", "pwritev", "pwritev2", "ftruncate", "fsync", "fdatasync"),
+    *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"),
+    *("mkdir", "mkdirat", "sendto", "sendmsg"),
+)
 _LINE = re.compile(r"^(\d+) +(\w+)\(")
 
 
