@@ -23,6 +23,7 @@ from ledger.domain import events_exceptions as x
 from ledger.domain import events_inspection as i
 from ledger.domain import events_office as o
 from ledger.domain import events_registry as r
+from ledger.domain import events_sealing as s
 from ledger.domain import events_watch as w
 from ledger.domain.fields import FIRST_YEAR, LAST_YEAR, EventData
 
@@ -144,6 +145,9 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("log", "ledger.writer_displaced.v1", w.WriterDisplaced),
     ("log", "ledger.log_broken.v1", w.LogBroken),
     ("log", "ledger.projection_digest.v1", g.ProjectionDigest),
+    ("log", "ledger.sealing_opened.v1", s.SealingOpened),
+    ("log", "ledger.witness_outage.v1", s.WitnessOutage),
+    ("log", "ledger.witness_restored.v1", s.WitnessRestored),
 )
 
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(

@@ -20,6 +20,7 @@ from ledger.domain.phrases_inspection import INSPECTION_PHRASES
 from ledger.domain.phrases_office import OFFICE_PHRASES
 from ledger.domain.phrases_registry import REGISTRY_PHRASES
 from ledger.domain.phrases_result import RESULT_PHRASES
+from ledger.domain.phrases_sealing import SEALING_PHRASES
 from ledger.domain.phrases_watch import WATCH_PHRASES
 from ledger.domain.phrases_work import WORK_PHRASES
 
@@ -34,6 +35,7 @@ SENTENCES: Final[Mapping[str, Phrase]] = MappingProxyType(
         **REGISTRY_PHRASES,
         **INSPECTION_PHRASES,
         **WATCH_PHRASES,
+        **SEALING_PHRASES,
     }
 )
 

@@ -1,0 +1,30 @@
+"""Sentences of what the sealer recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ledger.domain.phrase import Phrase
+
+SEALING_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
+    {
+        "ledger.sealing_opened.v1": Phrase(
+            "checkpoints of the log {subject} are signed from here on, and gathered in "
+            "{checkpoints_origin}",
+            "từ đây các điểm kiểm tra của nhật ký {subject} được ký và tập hợp tại "
+            "{checkpoints_origin}",
+        ),
+        "ledger.witness_outage.v1": Phrase(
+            "checkpoints of the log {subject} lack the witnesses of quorum {quorum} since "
+            "{since_at}",
+            "các điểm kiểm tra của nhật ký {subject} thiếu chứng kiến theo túc số {quorum} từ "
+            "{since_at}",
+        ),
+        "ledger.witness_restored.v1": Phrase(
+            "checkpoints of the log {subject} are witnessed again, up to {size} entries",
+            "các điểm kiểm tra của nhật ký {subject} lại được chứng kiến, đến {size} mục",
+        ),
+    }
+)
