@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -13,13 +14,13 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import Parameter
 
-from consumers.bootstrap import open_ledger, utc_now
-from consumers.cli.errors import PASSED
+from consumers.bootstrap import OpenLedger, open_ledger, utc_now
+from consumers.cli.errors import PASSED, UsageError
 from consumers.cli.moments import show_duration
 from consumers.cli.options import Common
 from consumers.cli.output import Column, basis_of, show_rows, write
 from consumers.cli.session import settings_of
-from consumers.cli.terminal import progress
+from consumers.cli.terminal import progress, say
 from consumers.cli.texts import text
 from consumers.workers.projector import STALL_SECONDS, LogLag, Projector
 from ledger.core.chain import Head
@@ -42,6 +43,10 @@ def project(
         float,
         Parameter(help="With --follow: fail after so many seconds without answer or progress."),
     ] = STALL_SECONDS,
+    record_digest: Annotated[
+        bool,
+        Parameter(negative="", help="Then record in log 0 what each projection says as of then."),
+    ] = False,
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """Fold what the logs have beyond the read store, and show how far it lags behind each.
@@ -50,8 +55,13 @@ def project(
     looks at every log by itself; where the projections stand still it ends with exit code 5.
 
     Example: pal project --follow --format jsonl
+
+    Example: pal project --record-digest
     """
     settings = settings_of(common)
+    if follow and record_digest:
+        msg = "--follow never comes to an end at which a digest could be recorded"
+        raise UsageError(msg, next_step="let a timer run pal project --record-digest beside it")
     with open_ledger(settings) as ledger, open_ledger(settings) as watching:
         projector = Projector(
             ledger.readers,
@@ -67,6 +77,8 @@ def project(
             projector.run(_Teller(common))
             return PASSED
         newest = _run_to_the_end(projector, len(ledger.readers))
+        if record_digest:
+            _record_digests(ledger)
         heads = _heads(settings.read_path)
     show_rows(
         "lag",
@@ -92,6 +104,19 @@ def _run_to_the_end(projector: Projector, logs: int) -> Sequence[LogLag]:
 
         projector.run(note)
     return newest
+
+
+def _record_digests(ledger: OpenLedger) -> None:
+    """Record what the read store says, and fold the new entries in."""
+    from consumers.workers.own_entries import record_own  # noqa: PLC0415 - only when it is asked for
+    from projections.runtime.digest_entries import digest_actions  # noqa: PLC0415 - the same
+    from projections.store.sqlite import ReadStore  # noqa: PLC0415 - loaded when used
+
+    with closing(ReadStore.open(ledger.settings.read_path)) as store:
+        actions = digest_actions(store, ledger.trust[0].origin, utc_now())
+    recorded = asyncio.run(record_own(ledger, 0, actions))
+    ledger.store().close()
+    say(f"recorded the digests of {recorded.new} projections in {ledger.trust[0].origin}")
 
 
 def _heads(path: Path) -> dict[str, Head]:

@@ -18,6 +18,7 @@ from consumers.cli.output import basis_of, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
+from consumers.cli.verify_projections import replay, show_replay
 from ledger.adapters.trust import Trust, load_trust, note_seen
 from ledger.app.ports import LogReader
 from ledger.core.action import plain_id
@@ -51,6 +52,14 @@ def verify(
             negative="",
         ),
     ] = (),
+    projections: Annotated[
+        bool,
+        Parameter(
+            help="Also fold every entry again, and compare what comes out with the digests in the "
+            "log and with the read store.",
+            negative="",
+        ),
+    ] = False,
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """Check every entry: bytes, links, signatures, stored columns, heads seen before.
@@ -74,9 +83,13 @@ def verify(
         for task in tasks
         for head in task.seen
     ]
-    verdict = _worst(result.verdict for result in results)
+    replayed = replay(settings, results) if projections else None
+    found = () if replayed is None else replayed.findings
+    verdict = _worst([*(result.verdict for result in results), *(item.verdict for item in found)])
     if common.format == "table":
         _show(results, verdict, names, heads, common)
+        if replayed is not None:
+            show_replay(replayed, len(results[0].steps))
     else:
         several = {"verdict": verdict, "results": msgspec.to_builtins(results)}
         value = msgspec.to_builtins(results[0]) if len(results) == 1 else several
@@ -85,6 +98,8 @@ def verify(
             "heads_compared": heads,
             "not_proved": text("not_proved", common.language),
         }
+        if replayed is not None:
+            value |= {"verdict": verdict, "projections": msgspec.to_builtins(replayed)}
         basis = basis_of({result.origin: result.head for result in results})
         show_value("verification", value, basis=basis, form=common.format)
     return VERDICT_CODES[verdict]

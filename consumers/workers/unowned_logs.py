@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from consumers.workers.writer import BROKEN_RETRY_SECONDS, OpenLog
+from consumers.workers.writer import BROKEN_RETRY_SECONDS, NotOwnedError, OpenLog
 from ledger.adapters.kafka_log import KafkaLog
 from ledger.app.submission import LedgerError
 from ledger.core.findings import FindingError
@@ -50,6 +50,17 @@ class UnownedLogs:
         if now >= self._retry_at:
             self._retry_at = now + BROKEN_RETRY_SECONDS
         self.problems = problems
+
+    async def open_one(self, number: int) -> KafkaLog:
+        """Open one log and leave the others; raises `NotOwnedError` where it has an owner, and
+        whatever opening raises."""
+        self.owners = await self._ask_owners()
+        owner = self.owners.get(number)
+        if owner is not None:
+            msg = f"log {number} is written by {owner}, which a second writer would displace"
+            raise NotOwnedError(msg, next_step="try again once that process has ended")
+        self.logs = {**self.logs, number: await self._open_log(number)}
+        return self.logs[number]
 
     async def close(self) -> None:
         """Close every log."""
