@@ -16,8 +16,6 @@ from typing import Final
 
 from ledger.adapters.index_rows import (
     BLOCK_ENTRIES,
-    RECORD,
-    RECORD_BYTES,
     SCHEMA,
     DamagedIndexError,
     Loaded,
@@ -25,7 +23,7 @@ from ledger.adapters.index_rows import (
     read_block,
     read_rest,
 )
-from ledger.app.index_tables import Standing
+from ledger.app.index_tables import ROW, ROW_BYTES, Standing
 from ledger.app.submission import LedgerError, UnavailableError
 from ledger.core.chain import Head
 from ledger.core.merkle import leaf_hash
@@ -179,10 +177,10 @@ def _check(connection: sqlite3.Connection, loaded: Loaded, genesis: str) -> None
         raise DamagedIndexError(msg)
     last, rest = divmod(head.size - 1, BLOCK_ENTRIES)
     records = read_block(connection, last)
-    if len(records) != RECORD_BYTES * (rest + 1):
+    if len(records) != ROW_BYTES * (rest + 1):
         msg = f"its newest block ends elsewhere than its cursor, at {head.size}"
         raise DamagedIndexError(msg)
-    if RECORD.unpack_from(records, RECORD_BYTES * rest)[0].hex() != head.leaf:
+    if ROW.unpack_from(records, ROW_BYTES * rest)[0].hex() != head.leaf:
         msg = f"its newest record is not entry {head.size - 1} of its cursor"
         raise DamagedIndexError(msg)
     if not loaded.runs or loaded.runs[0][0] != 0:

@@ -17,20 +17,27 @@ from zlib import crc32
 
 import msgspec
 
-from ledger.app.index_tables import Kept, SeenStray, Standing, StrayRecord
+from ledger.app.index_tables import (
+    BEFORE,
+    BEFORE_AT,
+    ROW,
+    ROW_BYTES,
+    Kept,
+    Run,
+    SeenStray,
+    Standing,
+    StrayRecord,
+)
 from ledger.app.submission import LedgerError, Place
 from ledger.core.action import ID_PATTERN
 from ledger.core.chain import ZERO_LINK
 
 BLOCK_ENTRIES: Final = 128
-RECORD: Final = Struct("<32s32sqqI")
-"""Leaf, digest of the action, version (0: void), index of the version before, CRC of the id."""
-RECORD_BYTES: Final = RECORD.size
 NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 """In place of an id where there is none, or one that is no UUIDv7."""
 
 _CHECK: Final = Struct("<I")
-_BLOCK_BYTES: Final = BLOCK_ENTRIES * RECORD_BYTES + _CHECK.size
+_BLOCK_BYTES: Final = BLOCK_ENTRIES * ROW_BYTES + _CHECK.size
 _ACTION_ID = re.compile(ID_PATTERN)
 _ACTION_IDS = re.compile("(?:" + ID_PATTERN[len(r"\A") : -len(r"\Z")] + f"|{NO_ID})*")
 _ID_LENGTH: Final = len(NO_ID)
@@ -125,7 +132,7 @@ class Pending:
         """Enter the next entry; `before` is the index of the version before in its stream."""
         mark = crc32(action_id.encode())
         leaf = bytes.fromhex(place.leaf)
-        self.records += RECORD.pack(leaf, place.digest, place.version, before, mark)
+        self.records += ROW.pack(leaf, place.digest, place.version, before, mark)
         if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
             self.ids.append(action_id)
         else:
@@ -134,9 +141,25 @@ class Pending:
         self.places.setdefault(action_id, place.index)
         self.streams[stream] = IndexHead(place.version, place.index, place.leaf)
 
+    def add_run(self, run: Run, before: Sequence[int]) -> None:
+        """Enter the next entries; `before` has for each stream the index of the version before."""
+        rows = bytearray(run.rows)
+        for part, index in zip(run.streams, before, strict=True):
+            BEFORE.pack_into(rows, part.first * ROW_BYTES + BEFORE_AT, index)
+            version, leaf = part.head
+            self.streams[part.stream] = IndexHead(version, run.index + part.last, leaf)
+        self.records += rows
+        for index, action_id in enumerate(run.ids, run.index):
+            if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
+                self.ids.append(action_id)
+            else:
+                self.ids.append(NO_ID)
+                self.odd.append((action_id, index))
+            self.places.setdefault(action_id, index)
+
     def add_void(self, leaf: str) -> None:
         """Enter the next entry, which records nothing."""
-        self.records += RECORD.pack(bytes.fromhex(leaf), b"", 0, -1, 0)
+        self.records += ROW.pack(bytes.fromhex(leaf), b"", 0, -1, 0)
         self.ids.append(NO_ID)
 
     def keys(self) -> bytes:
@@ -210,7 +233,7 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
 def tail_of(batch: Batch) -> bytes:
     """The records in the newest block, where it is not full, after this writing."""
     data = batch.tail + batch.pending.records
-    return data[len(data) - len(data) % (BLOCK_ENTRIES * RECORD_BYTES) :]
+    return data[len(data) - len(data) % (BLOCK_ENTRIES * ROW_BYTES) :]
 
 
 def read_block(connection: sqlite3.Connection, number: int) -> bytes:
@@ -279,7 +302,7 @@ def find_newest_id(connection: sqlite3.Connection) -> str | None:
 
 
 def _cut_blocks(data: bytes) -> bytes:
-    width = BLOCK_ENTRIES * RECORD_BYTES
+    width = BLOCK_ENTRIES * ROW_BYTES
     bodies = [data[at : at + width] for at in range(0, len(data), width)]
     return b"".join(body + _CHECK.pack(crc32(body)) for body in bodies)
 

@@ -22,8 +22,6 @@ from ledger.adapters.index_rows import (
     BLOCK_ENTRIES,
     NO_HEAD,
     NO_ID,
-    RECORD,
-    RECORD_BYTES,
     Batch,
     DamagedIndexError,
     IndexHead,
@@ -35,18 +33,26 @@ from ledger.adapters.index_rows import (
     tail_of,
     write_batch,
 )
-from ledger.app.index_tables import Kept, Numbering, SeenStray, Standing
+from ledger.app.index_tables import (
+    ROW,
+    ROW_BYTES,
+    Kept,
+    Numbering,
+    Run,
+    SeenStray,
+    Standing,
+)
 from ledger.app.log_index import PartitionIndex
 from ledger.app.submission import LedgerError, Place, UnavailableError
 from ledger.core.chain import Head, StreamHead
 from ledger.core.merkle import leaf_hash
 from ledger.entry.log_state import LogState
 
-FLUSH_ENTRIES: Final = 20_000
+FLUSH_ENTRIES: Final = 50_000
 """Entries written together: enough that a page is written for many of them."""
 FLUSH_SECONDS: Final = 2.0
 """A busy writer's file lags by no more; an idle one's rest is written when it closes."""
-PENDING_ENTRIES_MAX: Final = 100_000
+PENDING_ENTRIES_MAX: Final = 150_000
 """Beyond this the log waits for the file: memory stays bounded."""
 HEADS_REMEMBERED_MAX: Final = 100_000
 _BLOCKS_REMEMBERED_MAX: Final = 256
@@ -191,6 +197,12 @@ class SqliteTables:
         self._pending.add(stream, action_id, place, self._head_of(stream).at)
         self._numbers.add(offset, silent=stream.startswith("ledger:"))
 
+    def add_run(self, offset: int, run: Run) -> None:
+        """See `IndexTables`."""
+        self._settled = None
+        self._pending.add_run(run, [self._head_of(part.stream).at for part in run.streams])
+        self._numbers.add_many(offset, len(run.ids))
+
     def add_void(self, offset: int, leaf: str) -> None:
         """See `IndexTables`."""
         self._settled = None
@@ -284,16 +296,16 @@ class SqliteTables:
         pending, flushing = self._pending, self._flushing
         for part in (pending, flushing):
             if part is not None and index >= part.first:
-                return RECORD.unpack_from(part.records, (index - part.first) * RECORD_BYTES)
+                return ROW.unpack_from(part.records, (index - part.first) * ROW_BYTES)
         number, place = divmod(index, BLOCK_ENTRIES)
-        return RECORD.unpack_from(self._block(number), place * RECORD_BYTES)
+        return ROW.unpack_from(self._block(number), place * ROW_BYTES)
 
     def _block(self, number: int) -> bytes:
         known = self._blocks.get(number)
         if known is not None:
             return known
         data = self._ask(read_block, number)
-        if len(data) == BLOCK_ENTRIES * RECORD_BYTES:
+        if len(data) == BLOCK_ENTRIES * ROW_BYTES:
             # A block that is not full yet will be written again.
             if len(self._blocks) >= _BLOCKS_REMEMBERED_MAX:
                 self._blocks = {}

@@ -2,7 +2,7 @@
 
 While one chunk is folded the broker sends the next; while a slice waits for the threads that verify
 its signatures, the one behind it is decoded. Where much is to be read, processes decode and hash
-the chunks to come, one for each core but one. What counts is decided by the fold alone: a signature
+the chunks to come, one for each core. What counts is decided by the fold alone: a signature
 that was not verified here, because its key was not enrolled yet or it is wrong, is verified there.
 """
 
@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Self
 from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
 from ledger.adapters.read_process import ReadProcess
 from ledger.app.ports import Record
-from ledger.app.read_ahead import Ahead, read_ahead
+from ledger.app.read_ahead import Ahead, ReadRun, read_ahead
 from ledger.app.read_facts import Facts, take_facts
 from ledger.entry.entry import Signature
 from ledger.entry.log_state import LogState
@@ -28,8 +28,8 @@ FAR_RECORDS: Final = 50_000
 CHUNKS_AHEAD: Final = 2
 """For each process: one that it works on, and one that lies ready."""
 _THREADS: Final = os.cpu_count() or 1
-_PROCESSES: Final = min(max(1, _THREADS - 1), 4)
-"""One for each core but the fold's; the fold keeps up with no more than four."""
+_PROCESSES: Final = min(_THREADS, 4)
+"""One for each core: the fold leaves most of its own. It keeps up with no more than four."""
 _INLINE_MAX: Final = 4
 """So few signatures are verified by the fold itself: handing them over costs as much."""
 
@@ -115,9 +115,9 @@ class CatchUp:
             task.cancel()
         self._coming = []
 
-    async def slices(self, fetched: Fetched) -> AsyncIterator[Ahead]:
+    async def slices(self, fetched: Fetched) -> AsyncIterator[Ahead | ReadRun]:
         """The records of a chunk, read ahead; their signatures verified as far as may be."""
-        before: tuple[Ahead, Sequence[asyncio.Future[list[bool]]]] | None = None
+        before: tuple[Ahead | ReadRun, Sequence[asyncio.Future[list[bool]]]] | None = None
         for ahead in await self._read(fetched):
             verifying = self._verify(ahead.unverified)
             if before is not None:
@@ -126,7 +126,7 @@ class CatchUp:
         if before is not None:
             yield await self._verified(*before)
 
-    async def _read(self, fetched: Fetched) -> Iterator[Ahead]:
+    async def _read(self, fetched: Fetched) -> Iterator[Ahead | ReadRun]:
         if fetched.facts is not None:
             try:
                 facts = await asyncio.wrap_future(fetched.facts)
@@ -153,7 +153,9 @@ class CatchUp:
             for place in range(_THREADS)
         ]
 
-    async def _verified(self, ahead: Ahead, parts: Sequence[asyncio.Future[list[bool]]]) -> Ahead:
+    async def _verified(
+        self, ahead: Ahead | ReadRun, parts: Sequence[asyncio.Future[list[bool]]]
+    ) -> Ahead | ReadRun:
         for place, part in enumerate(parts):
             for (signature, root), genuine in zip(
                 ahead.unverified[place::_THREADS], await part, strict=True

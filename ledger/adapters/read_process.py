@@ -8,6 +8,7 @@ killed.
 from __future__ import annotations
 
 import fcntl
+import gc
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ _LENGTH_BYTES: Final = 4
 _SET_PIPE_SIZE: Final = 1031
 _PIPE_BYTES: Final = 2**20
 _STOP_SECONDS: Final = 2.0
+_COLLECTION_THRESHOLD: Final = 200_000
 
 
 _values_decoder = msgspec.msgpack.Decoder(list[bytes | None])
@@ -91,6 +93,9 @@ def _take(pipe: IO[bytes]) -> bytes:
 
 def main() -> None:
     """Answer requests until the input ends."""
+    # Decoding makes no reference cycles, but so many objects that Python would look for some all
+    # the time: a fifth of the whole work.
+    gc.set_threshold(_COLLECTION_THRESHOLD)
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             values = _values_decoder.decode(_take(sys.stdin.buffer))

@@ -9,13 +9,22 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from struct import Struct
+from typing import Final, Protocol
 
 import msgspec
 
 from ledger.app.submission import Place
-from ledger.core.chain import Head
+from ledger.core.chain import Head, StreamHead
 from ledger.core.merkle import HASH_BYTES
+from ledger.entry.entry import Signature
+
+ROW: Final = Struct("<32s32sqqI")
+"""Leaf, digest of the action, version (0: void), index of the version before, CRC of the id."""
+ROW_BYTES: Final = ROW.size
+BEFORE: Final = Struct("<q")
+BEFORE_AT: Final = 2 * HASH_BYTES + BEFORE.size
+"""Where the index of the version before stands in a row."""
 
 
 class StrayRecord(msgspec.Struct, frozen=True):
@@ -52,6 +61,48 @@ class Kept(msgspec.Struct, frozen=True):
     standing: Standing
     own_entries: tuple[bytes, ...]
     strays: tuple[SeenStray, ...]
+
+
+class StreamPart(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The entries of one stream in a run.
+
+    `version` and `prev` are what the first of them names, `first` and `last` their places in the
+    run, `head` is where the stream stands behind them.
+    """
+
+    stream: str
+    version: int
+    prev: str
+    first: int
+    last: int
+    head: StreamHead
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Well-formed entries that continue one another in the log, in their streams and in time.
+
+    `index` and `prev` are what the first names, `recorded_at` those of the first and the last.
+    `rows` holds a `ROW` of each, with -1 before a stream's first entry in the run. None is void
+    by itself; `signatures`, without their paths, and roots are those of their submissions.
+    """
+
+    origin: str
+    index: int
+    prev: str
+    recorded_at: tuple[str, str]
+    rows: bytes
+    ids: list[str]
+    streams: list[StreamPart]
+    signatures: list[tuple[Signature, bytes]]
+
+    @property
+    def head(self) -> Head:
+        """The head of a log that ends with it."""
+        return Head(self.index + len(self.ids), self.leaf_at(len(self.ids) - 1))
+
+    def leaf_at(self, place: int) -> str:
+        """The hex leaf of one of its entries."""
+        return self.rows[place * ROW_BYTES : place * ROW_BYTES + HASH_BYTES].hex()
 
 
 class IndexTables(Protocol):
@@ -91,6 +142,9 @@ class IndexTables(Protocol):
     def add(self, offset: int, stream: str, action_id: str, place: Place) -> None:
         """Enter the next entry, which is not void."""
 
+    def add_run(self, offset: int, run: Run) -> None:
+        """Enter the next entries, of which the first lies at `offset` and the others behind it."""
+
     def add_void(self, offset: int, leaf: str) -> None:
         """Enter the next entry, which records nothing."""
 
@@ -128,6 +182,11 @@ class Numbering:
         if silent:
             self.silent.append(index)
         self.size = index + 1
+
+    def add_many(self, offset: int, count: int) -> None:
+        """Enter the next indices, all of them notifications, at `offset` and behind it."""
+        self.add(offset, silent=False)
+        self.size += count - 1
 
     def offset_of(self, index: int) -> int:
         """The offset of the entry at `index`."""
@@ -221,6 +280,17 @@ class MemoryTables:
         if positions is None:
             positions = self._streams[stream] = array("q")
         positions.append(place.index)
+
+    def add_run(self, offset: int, run: Run) -> None:
+        """See `IndexTables`."""
+        streams = {part.last: part.stream for part in run.streams}
+        rows = list(ROW.iter_unpack(run.rows))
+        for at in range(len(rows) - 1, -1, -1):
+            if rows[at][3] >= 0:
+                streams[rows[at][3] - run.index] = streams[at]
+        for at, (leaf, digest, version, _, _) in enumerate(rows):
+            place = Place(run.index + at, version, leaf.hex(), digest)
+            self.add(offset + at, streams[at], run.ids[at], place)
 
     def add_void(self, offset: int, leaf: str) -> None:
         """See `IndexTables`."""

@@ -22,7 +22,8 @@ from ledger.app.index_tables import (
 )
 from ledger.app.limits import GROUP_ENTRIES_MAX
 from ledger.app.ports import Record
-from ledger.app.read_ahead import Ahead, ReadRecord, read_ahead
+from ledger.app.read_ahead import Ahead, ReadRecord, ReadRun, read_ahead
+from ledger.app.read_facts import extend_by
 from ledger.app.submission import Place, SignedAction, Submission
 from ledger.core.chain import Head, StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
@@ -149,15 +150,18 @@ class PartitionIndex:
         """Where to read on so that the newest entry known is seen, and compared, once more."""
         return self.tables.offset_of(self.head.size - 1) if self.head.size else 0
 
-    def take_in(self, records: Ahead | Sequence[Record], next_offset: int) -> None:
+    def take_in(self, records: Ahead | ReadRun | Sequence[Record], next_offset: int) -> None:
         """Take records in, in order; `next_offset` also passes control records, which are none.
 
         Raises what `add` raises, and `LedgerError` where the tables cannot keep their rows.
         """
         if isinstance(records, Ahead):
             self._take_ahead(records)
-        else:
+        elif not isinstance(records, ReadRun):
             for ahead in read_ahead(records, self.state):
+                self._take_ahead(ahead)
+        elif not self._take_run(records):
+            for ahead in read_ahead(records.records, self.state):
                 self._take_ahead(ahead)
         self.position = max(self.position, next_offset)
         self._settle()
@@ -167,6 +171,27 @@ class PartitionIndex:
         self.tables.look_up((), streams)
         for item in ahead.records:
             self._take(item)
+
+    def _take_run(self, item: ReadRun) -> bool:
+        """Take a run in at once; False where its records have to be looked at one by one."""
+        first, last, run = item.records[0].position, item.records[-1].position, item.run
+        size = self.head.size
+        if (
+            self.broken is not None
+            or first < self.position
+            or last - first != len(item.records) - 1
+            or not self.is_compared
+            # An entry may be the one that a stray waits for, or that somebody expects.
+            or self.strays
+            or (self.expect is not None and self.expect.size <= size + len(item.records))
+        ):
+            return False
+        self.tables.look_up((), [part.stream for part in run.streams])
+        if not extend_by(self.state, run):
+            return False
+        self.position = last + 1
+        self.tables.add_run(first, run)
+        return True
 
     def add(self, record: Record) -> Entry | None:
         """Take the next record in; the entry if it counts.
@@ -260,10 +285,9 @@ class PartitionIndex:
             self.tables.add_void(item.record.position, entry.leaf)
             return
         seal = entry.seal
-        digest = item.digest or sha256(entry.action_bytes).digest()
+        digest = sha256(entry.action_bytes).digest()
         place = Place(seal.index, seal.version, entry.leaf, digest)
-        action_id = item.action_id or entry.action_id
-        self.tables.add(item.record.position, seal.stream, action_id, place)
+        self.tables.add(item.record.position, seal.stream, entry.action_id, place)
         if seal.stream == self.state.own_stream:
             self.own_entries.append(entry.data)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from ledger.app.index_tables import Run
 from ledger.app.ports import Record
 from ledger.entry.entry import Entry, NewerFormatError, Signature
 from ledger.entry.log_state import LogState, Stray
@@ -26,15 +27,12 @@ SLICE_RECORDS_MAX: Final = 1_024
 class ReadRecord(NamedTuple):
     """A record with what it is by itself; an error is raised when its turn comes.
 
-    `root` is that of its submission, where `submission_roots` found it. `action_id` and `digest`
-    (SHA-256 of the action) are "" and b"" where nobody has looked yet.
+    `root` is that of its submission, where `submission_roots` found it.
     """
 
     record: Record
     read: Entry | Stray | NewerFormatError
     root: bytes | None
-    action_id: str = ""
-    digest: bytes = b""
 
 
 class Ahead(NamedTuple):
@@ -47,6 +45,19 @@ class Ahead(NamedTuple):
     def next_offset(self) -> int:
         """The offset after the last of the records."""
         return self.records[-1].record.position + 1
+
+
+class ReadRun(NamedTuple):
+    """Records of which another process says that they are a run; `unverified` as in `Ahead`."""
+
+    records: Sequence[Record]
+    run: Run
+    unverified: Sequence[tuple[Signature, bytes]]
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last of the records."""
+        return self.records[-1].position + 1
 
 
 def read_ahead(records: Sequence[Record], state: LogState) -> Iterator[Ahead]:

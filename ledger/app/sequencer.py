@@ -33,7 +33,7 @@ from ledger.app.limits import (
 )
 from ledger.app.log_index import PartitionIndex
 from ledger.app.ports import Record
-from ledger.app.read_ahead import Ahead
+from ledger.app.read_ahead import Ahead, ReadRun
 from ledger.app.submission import (
     LedgerError,
     OutcomeUnknownError,
@@ -163,7 +163,11 @@ class Sequencer:
         return [ReadFrom(self.session, self.index.overlap())]
 
     def records(
-        self, session: int, records: Ahead | Sequence[Record], next_offset: int, moment: Moment
+        self,
+        session: int,
+        records: Ahead | ReadRun | Sequence[Record],
+        next_offset: int,
+        moment: Moment,
     ) -> list[Effect]:
         """Records read, in order; `next_offset` also passes control records, which are none."""
         if session != self.session:

@@ -250,15 +250,6 @@ def decode_entry(data: bytes) -> Entry:
     return Entry(seal, data, action_bytes, typed, leaf)
 
 
-def reread_entry(data: bytes, leaf: str) -> Entry:
-    """The entry in bytes of which `decode_entry` has said before that they are one, with this leaf.
-
-    Its action is not looked at again.
-    """
-    line, _, action_bytes = data.partition(b"\n")
-    return Entry(_seal_decoder.decode(line), data, action_bytes, None, leaf)
-
-
 def _check_untyped(seal: Seal, action_bytes: bytes) -> None:
     """What an entry needs of its action, whatever else that is: canonical, of the seal's stream and
     type."""

@@ -59,7 +59,7 @@ def submission_roots(entries: Sequence[Entry]) -> list[bytes | None]:
         size = entries[place].seal.sigs[0].size
         together = entries[place : place + size]
         if len(together) == size and _is_whole(together):
-            root, paths = _tree([leaf_hash(entry.action_bytes) for entry in together])
+            root, paths = submission_tree([leaf_hash(entry.action_bytes) for entry in together])
             if paths == [entry.seal.sigs[0].path for entry in together]:
                 roots[place : place + size] = [root] * size
                 place += size
@@ -68,7 +68,7 @@ def submission_roots(entries: Sequence[Entry]) -> list[bytes | None]:
     return roots
 
 
-def _tree(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[str, ...]]]:
+def submission_tree(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[str, ...]]]:
     """The root over some leaves and the path of each, written as in a seal.
 
     Level by level over all leaves at once, because each node is written once for all below it.

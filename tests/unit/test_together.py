@@ -1,0 +1,127 @@
+"""Submissions read at once: nothing is said of them that reading one by one does not say."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from ledger.app.group import seal_group
+from ledger.app.log_index import MemoryIndex
+from ledger.app.ports import Record
+from ledger.app.read_facts import facts_of
+from ledger.app.submission import SignedAction, Submission
+from ledger.core.action import Action, Actor, OccurredAt, encode_action
+from ledger.core.canonical import CanonicalError
+from ledger.core.ids import uuid7_text
+from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
+from ledger.entry.signatures import submission_roots
+from ledger.entry.together import Together, read_together
+from tests.simulation.small_log import AT, GENESIS, KEY, ORIGIN
+
+STREAMS = ("dossier:a", "dossier:b/1", "officer:%C3%A9")
+
+
+def submission_of(size: int) -> list[bytes]:
+    """The entries behind a genesis of a submission of `size` actions in three streams."""
+    index = MemoryIndex(ORIGIN)
+    index.add(Record(0, GENESIS))
+    bodies = []
+    for number in range(size):
+        stream = STREAMS[number % 3]
+        action = Action(
+            id=uuid7_text(number, sha256(b"%d" % number).digest()),
+            type=f"{stream.partition(':')[0]}.note_added.v1",
+            stream=stream,
+            occurred_at=OccurredAt(AT, "second"),
+            actor=Actor(kind="officer", id="C-0092"),
+            data={"note": "ộ", "amount": number},
+        )
+        bodies.append((action, encode_action(action)))
+    sigs = KEY.sign([body for _, body in bodies])
+    actions = tuple(
+        SignedAction(action.id, action.stream, action.type, body, own)
+        for (action, body), own in zip(bodies, sigs, strict=True)
+    )
+    group = seal_group(ORIGIN, index, [Submission(actions)], "2027-01-01T00:00:00.000000Z")
+    return [sealed.data for sealed in group.entries]
+
+
+def assert_is_what_each_says(read: Together, values: list[bytes]) -> None:
+    entries = [decode_entry(value) for value in values[: len(read.members)]]
+    assert submission_roots(entries) == [read.root] * len(entries)
+    assert read.seal == entries[0].seal
+    prev = read.seal.prev
+    for at, (member, entry) in enumerate(zip(read.members, entries, strict=True)):
+        seal = entry.seal
+        assert (seal.index, seal.prev, seal.origin) == (read.seal.index + at, prev, ORIGIN)
+        assert seal.recorded_at == read.seal.recorded_at
+        assert entry.typed is not None
+        assert member == (
+            seal.stream,
+            seal.stream_prev,
+            seal.version,
+            seal.type,
+            entry.typed.id,
+            entry.action_bytes,
+            entry.leaf,
+        )
+        prev = entry.leaf
+
+
+@pytest.mark.parametrize("size", [*range(1, 18), 200])
+def test_a_submission_is_read_whole(size: int) -> None:
+    values = submission_of(size)
+    read = read_together(values, 0)
+    assert read is not None
+    assert len(read.members) == size
+    assert_is_what_each_says(read, values)
+    assert read_together([None, b"junk", *values, None], 2) == read
+    if size > 1:
+        assert read_together(values[:-1], 0) is None
+        assert read_together(values, 1) is None
+        assert read_together([values[0], None, *values[2:]], 0) is None
+        assert read_together([values[0], values[0], *values[2:]], 0) is None
+
+
+@pytest.mark.parametrize("changed", [0, 1, 3, 4])
+def test_no_byte_can_change_unseen(changed: int) -> None:
+    values = submission_of(5)
+    whole = read_together(values, 0)
+    data = values[changed]
+    for place, byte in enumerate(data):
+        for other in {byte ^ 1, byte ^ 0x20, 0x22, 0x0A, 0xFF} - {byte}:
+            values[changed] = data[:place] + bytes([other]) + data[place + 1 :]
+            read = read_together(values, 0)
+            assert read != whole
+            # Only what is an entry all the same, in the last place, may still be read: its link
+            # in its stream and its version are compared by the fold, no other entry names it.
+            if read is not None:
+                assert changed in (0, 4)
+                assert_is_what_each_says(read, values)
+    values[changed] = data
+
+
+def test_what_is_left_out_or_put_in_is_no_submission() -> None:
+    data = submission_of(3)
+    for at in range(len(data[1]) + 1):
+        for other in (data[1][:at] + data[1][at + 1 :], data[1][:at] + b"0" + data[1][at:]):
+            if other == data[1]:
+                continue
+            assert read_together([data[0], other, data[2]], 0) is None
+
+
+def test_runs_cover_all_records_once() -> None:
+    values: list[bytes | None] = [GENESIS, *submission_of(9), None, b"junk"]
+    single, run, *rest = facts_of(values).parts
+    assert single == 0
+    assert not isinstance(run, int)
+    assert (run.index, len(run.ids), len(run.streams)) == (1, 9, 3)
+    assert rest == [0, 0]
+
+
+def test_wrong_bytes_are_judged_elsewhere() -> None:
+    for value in (b"", b"{}\n{}", GENESIS[:-1], b'{"v":2}\n{}'):
+        assert read_together([value], 0) is None
+        with pytest.raises((EntryError, NewerFormatError, CanonicalError)):
+            decode_entry(value)
