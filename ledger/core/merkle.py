@@ -82,6 +82,19 @@ class RootAccumulator:
             carry >>= 1
         self._peaks.append(leaf)
 
+    def append_subtree(self, level: int, node: bytes) -> None:
+        """Add the complete subtree over the next 2^level leaves; `size` must be a multiple."""
+        _check_hash(node)
+        carry = self.size >> level
+        if carry << level != self.size:
+            msg = f"no subtree of 2^{level} leaves begins at leaf {self.size}"
+            raise ProofError(msg)
+        self.size += 1 << level
+        while carry & 1:
+            node = node_hash(self._peaks.pop(), node)
+            carry >>= 1
+        self._peaks.append(node)
+
     def root(self) -> bytes:
         """The RFC 6962 root over the leaves added so far."""
         if not self._peaks:
@@ -90,6 +103,36 @@ class RootAccumulator:
         for peak in reversed(self._peaks[:-1]):
             root = node_hash(peak, root)
         return root
+
+
+def complete_root(hashes: Sequence[bytes]) -> bytes:
+    """The root over 2^n hashes, a level at a time: several times as fast as one by one."""
+    level = hashes
+    while len(level) > 1:
+        pairs = iter(level)
+        level = [
+            sha256(b"\x01" + left + right).digest()
+            for left, right in zip(pairs, pairs, strict=True)
+        ]
+    return level[0]
+
+
+def subtrees_of(first: int, leaves: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """The complete subtrees, (level, root), that leaves from `first` on fill in any larger tree.
+
+    Added in this order (`RootAccumulator.append_subtree`) they stand for the leaves.
+    """
+    found: list[tuple[int, bytes]] = []
+    at, end = first, first + len(leaves)
+    while at < end:
+        # As large as its place allows, and no larger than what is left.
+        level = (end - at).bit_length() - 1
+        if at:
+            level = min(level, (at & -at).bit_length() - 1)
+        begin = at - first
+        found.append((level, complete_root(leaves[begin : begin + (1 << level)])))
+        at += 1 << level
+    return found
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:

@@ -155,12 +155,13 @@ def nodes_of_tiles(read: TileReader, size: int) -> NodeReader:
         if tile not in kept:
             kept[tile] = read_tile(read, tile)
         begin, end = place * HASH_BYTES, (place + (1 << above)) * HASH_BYTES
-        return root_of(_split(kept[tile][begin:end]))
+        return root_of(split_hashes(kept[tile][begin:end]))
 
     return read_node
 
 
-def _split(data: bytes) -> list[bytes]:
+def split_hashes(data: bytes) -> list[bytes]:
+    """The hashes of a tile, one by one."""
     return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
 
 
@@ -187,7 +188,7 @@ class GrowingTree:
             level, width = len(tree._edge), size % WIDTH_MAX
             size //= WIDTH_MAX
             tile = Tile(level, size, width)
-            tree._edge.append(_split(read_tile(read, tile)) if width else [])
+            tree._edge.append(split_hashes(read_tile(read, tile)) if width else [])
         found = tree.root()
         if found != root:
             msg = f"the tiles of size {tree.size} lead to {found.hex()}, expected {root.hex()}"
@@ -228,7 +229,7 @@ class GrowingTree:
 
 def check_bundle(bundle: bytes, tile: bytes) -> list[bytes]:
     """The entries of a bundle whose leaf hashes are exactly those of its tile of level 0."""
-    hashes = _split(tile)
+    hashes = split_hashes(tile)
     entries = decode_bundle(bundle, len(hashes))
     for place, (entry, expected) in enumerate(zip(entries, hashes, strict=True)):
         found = leaf_hash(entry)

@@ -49,7 +49,9 @@ class GivenCheckpoint(msgspec.Struct, frozen=True):
 class _Known(msgspec.Struct):
     source: str
     checkpoint: Checkpoint
-    holds: bool
+    is_witnessed: bool
+    is_of_root: bool = False
+    is_compared: bool = False
 
 
 class CheckpointCheck:
@@ -155,8 +157,9 @@ class CheckpointCheck:
             if known.checkpoint.size != size:
                 continue
             self._compared += 1
-            if known.checkpoint.root != root:
-                known.holds = False
+            known.is_compared = True
+            known.is_of_root = known.checkpoint.root == root
+            if not known.is_of_root:
                 self._find(
                     ROOTS,
                     "checkpoint.root_mismatch",
@@ -172,7 +175,6 @@ class CheckpointCheck:
         self.compare(0, EMPTY_ROOT)
         for known in self._known:
             if known.checkpoint.size > size:
-                known.holds = False
                 self._compared += 1
                 self._find(
                     ROOTS,
@@ -182,7 +184,17 @@ class CheckpointCheck:
                     expected=f"{known.checkpoint.size} entries",
                     actual=f"{size} entries",
                 )
-        covered = max((known.checkpoint.size for known in self._known if known.holds), default=0)
+            elif not known.is_compared:
+                self._find(
+                    ROOTS,
+                    "checkpoint.not_compared",
+                    f"entries before size {known.checkpoint.size} could not be read",
+                    source=known.source,
+                    verdict=Verdict.INDETERMINATE,
+                    expected=known.checkpoint.root.hex(),
+                )
+        holding = [known for known in self._known if known.is_of_root and known.is_witnessed]
+        covered = max((known.checkpoint.size for known in holding), default=0)
         if size and not covered and not any(self._found.values()):
             self._find(
                 SIGNED,

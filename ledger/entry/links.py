@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
 
 import msgspec
 
 from ledger.core.chain import EMPTY_HEAD, Head
 from ledger.core.findings import Finding, Verdict
-from ledger.core.merkle import EMPTY_ROOT, node_hash
-
-_TILE: Final = 256
-"""Leaves hashed up together, as in a C2SP tile: a list at a time is what Python does fast."""
+from ledger.core.merkle import RootAccumulator, subtrees_of
 
 
 class LinkCheck(msgspec.Struct, frozen=True):
@@ -33,13 +29,6 @@ class LinkCheck(msgspec.Struct, frozen=True):
     root: str
 
 
-def _level_up(hashes: list[bytes]) -> list[bytes]:
-    pairs = iter(hashes)
-    return [
-        sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)
-    ]
-
-
 class LinkChecker:
     """Add the entries of one origin in order, in lists of any length, then finish."""
 
@@ -49,8 +38,7 @@ class LinkChecker:
         self.head = EMPTY_HEAD
         self._start = b'{"index":%d,"origin":"' + origin.encode().replace(b"%", b"%%")
         self._start += b'","prev":"%s","recorded_at":"'
-        self._tile: list[bytes] = []
-        self._tiles: list[list[bytes]] = []
+        self._root = RootAccumulator()
         self._first_bad = -1
 
     def add(self, entries: Sequence[bytes]) -> None:
@@ -68,42 +56,9 @@ class LinkChecker:
         if size == 0 and self.genesis_leaf not in (None, leaves[0].hex()):
             self._first_bad = 0
         good = len(leaves) if self._first_bad < 0 else self._first_bad - size
-        self._grow(leaves[:good])
+        for subtree in subtrees_of(size, leaves[:good]):
+            self._root.append_subtree(*subtree)
         self.head = Head(size + good, before[good].decode())
-
-    def _grow(self, leaves: list[bytes]) -> None:
-        self._tile += leaves
-        while len(self._tile) >= _TILE:
-            hashes, self._tile = self._tile[:_TILE], self._tile[_TILE:]
-            while len(hashes) > 1:
-                hashes = _level_up(hashes)
-            self._add_full_tile(hashes[0])
-
-    def _add_full_tile(self, root: bytes) -> None:
-        """Binary addition over full tiles: `_tiles[n]` holds at most one root of 2^n tiles."""
-        for slot in self._tiles:
-            if not slot:
-                slot.append(root)
-                return
-            root = node_hash(slot.pop(), root)
-        self._tiles.append([root])
-
-    def root(self) -> bytes:
-        """The RFC 6962 root over the entries whose links hold."""
-        peaks = [slot[0] for slot in reversed(self._tiles) if slot]
-        rest = self._tile
-        while rest:
-            width = 1 << (len(rest).bit_length() - 1)
-            hashes, rest = rest[:width], rest[width:]
-            while len(hashes) > 1:
-                hashes = _level_up(hashes)
-            peaks.append(hashes[0])
-        if not peaks:
-            return EMPTY_ROOT
-        root = peaks.pop()
-        while peaks:
-            root = node_hash(peaks.pop(), root)
-        return root
 
     def finish(self, expect: Head | None = None) -> LinkCheck:
         """Passed only where every link holds and the last entry is that of `expect`."""
@@ -141,7 +96,7 @@ class LinkChecker:
             first_bad_index=-1 if finding is None else finding.index,
             entries=self.head.size,
             head=self.head,
-            root=self.root().hex(),
+            root=self._root.root().hex(),
         )
 
     def _finding(
