@@ -1,5 +1,5 @@
-"""The composition root: the only place (with `creation`, for a new ledger) that builds adapters
-and reads the clock for them.
+"""The composition root: the only place (with `creation`, for a new ledger, and `witness_home`, for
+a witness) that builds adapters and reads the clock for them.
 
 A home folder holds one installation: `log.sqlite` and `log-<n>.sqlite` (the embedded logs),
 `read*.sqlite` (read stores, disposable), `trust*.toml` (pinned origins), `policy*.txt` (pinned keys
@@ -225,7 +225,12 @@ class OpenLedger:
         return Router(
             [
                 ProcedureLedger(
-                    log, key=key, ledger_key=ledger_key, rules=DEFAULT_RULES, now=self.now
+                    log,
+                    key=key,
+                    ledger_key=ledger_key,
+                    rules=DEFAULT_RULES,
+                    now=self.now,
+                    logs=self.logs,
                 )
                 for log in self.logs
             ]

@@ -36,20 +36,23 @@ class DossierChecks:
             correction_findings,
             corrections,
         )
+        from ledger.domain.deadlines import local_date  # noqa: PLC0415 - the same
         from ledger.domain.due_check import due_findings  # noqa: PLC0415 - the same
         from ledger.domain.duties import check_duties  # noqa: PLC0415 - the same
         from ledger.domain.guards import guard_findings  # noqa: PLC0415 - the same
 
         self.state = found.state
         self.clocks: Clocks = clocks(found.state, at)
-        calendar = DEFAULT_RULES.calendar(found.state.calendar)
+        rules = DEFAULT_RULES.knowing(registry.calendars)
+        on = local_date(found.state.accepted_at or found.state.begun_at).isoformat()
+        calendar = rules.calendar(found.state.calendar, on)
         self.statutory: StatutoryDays | None = (
             statutory_days(found.state, at, calendar) if calendar else None
         )
         entries = [(row.version, row.current) for row in found.entries]
         self.versions = {action.id: version for version, action in entries}
         self.corrections: tuple[Correction, ...] = corrections(entries)
-        self.duties: tuple[DutyResult, ...] = check_duties(entries, registry, DEFAULT_RULES, at)
+        self.duties: tuple[DutyResult, ...] = check_duties(entries, registry, rules, at)
         actions = [action for _, action in entries]
         # As of what had occurred by then, entries between may be left out: what was derived from
         # them cannot be derived again.
@@ -58,7 +61,7 @@ class DossierChecks:
         self.findings: tuple[Finding, ...] = (
             *guard_findings(found.state),
             *correction_findings(stream, self.corrections),
-            *(due_findings(actions, found.state, DEFAULT_RULES) if whole else ()),
+            *(due_findings(actions, found.state, rules) if whole else ()),
         )
 
     def values(self) -> dict[str, Any]:

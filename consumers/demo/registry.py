@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any, Final
 
 from consumers.demo.people import (
@@ -16,11 +15,9 @@ from consumers.demo.people import (
     system_actor,
 )
 from ledger.core.action import Action, OccurredAt, ProcedureRef, stream_id
-from ledger.core.canonical import encode_canonical
 from ledger.core.ids import uuid7_text
 from ledger.core.times import format_instant
-from ledger.domain import calendar_vn
-from ledger.domain.calendars import VN
+from ledger.domain.calendars import VN, data_hash
 
 LAND: Final = ProcedureRef("1.990001", "committee", 2)
 PERMIT: Final = ProcedureRef("1.990002", "committee", 1)
@@ -49,9 +46,7 @@ def _steps(code: str) -> list[dict[str, Any]]:
 
 def _events() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """Kind of stream, id, name of the event, data."""
-    days = {"holidays": calendar_vn.HOLIDAYS, "makeup": calendar_vn.MAKEUP_WORKING_DAYS}
-    calendar_hash = sha256(encode_canonical(days)).hexdigest()
-    yield "calendar", "VN", "published", {"version": VN.version, "data_hash": calendar_hash}
+    yield "calendar", "VN", "published", {"version": VN.version, "data_hash": data_hash(VN)}
     for unit, name, level, parent in UNITS:
         parents = {"parent": parent} if parent else {}
         yield "unit", unit, "created", {"name": name, "level": level, **parents}

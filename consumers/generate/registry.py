@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from hashlib import sha256
 from itertools import count
 from typing import Any, Final
 
@@ -23,8 +22,7 @@ from consumers.generate.procedures import (
 from consumers.generate.province import Competent, Province
 from ledger.core.action import Action, Actor, OccurredAt, stream_id
 from ledger.core.canonical import encode_canonical
-from ledger.domain import calendar_vn
-from ledger.domain.calendars import VN
+from ledger.domain.calendars import VN, data_hash
 
 REGISTER: Final = Actor(kind="system", id="province-register")
 _TRANSITION_ENDS: Final = date(2026, 7, 1)
@@ -60,9 +58,7 @@ def registry_lines(province: Province, seed: str) -> list[bytes]:
 
 
 def _events(province: Province) -> Iterator[Event]:
-    days = {"holidays": calendar_vn.HOLIDAYS, "makeup": calendar_vn.MAKEUP_WORKING_DAYS}
-    calendar_hash = sha256(encode_canonical(days)).hexdigest()
-    yield "calendar", "VN", "published", {"version": VN.version, "data_hash": calendar_hash}
+    yield "calendar", "VN", "published", {"version": VN.version, "data_hash": data_hash(VN)}
     for unit in province.units:
         parent = {"parent": unit.parent} if unit.parent else {}
         yield "unit", unit.id, "created", {"name": unit.name, "level": unit.level, **parent}

@@ -23,6 +23,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
+from ledger.app.calendars import CalendarEntries
 from ledger.app.intake import check_action_bytes, check_signatures
 from ledger.app.limits import CONFLICT_RETRIES_MAX, STATES_REMEMBERED_MAX
 from ledger.app.ports import EntryLog
@@ -47,6 +48,7 @@ from ledger.core.action import (
 )
 from ledger.core.ids import uuid7_milliseconds, uuid7_text
 from ledger.core.times import format_instant
+from ledger.domain.clock import calendar_of, counts_days
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Impossible, Rules, decide, evolve
 from ledger.domain.events import is_registered
 from ledger.domain.upcasting import upcast
@@ -119,6 +121,14 @@ def derived_id(cause_id: str, type_name: str, place: int) -> str:
     return uuid7_text(uuid7_milliseconds(cause_id), digest)
 
 
+class _Loaded(msgspec.Struct, frozen=True):
+    """What an action is decided on: the stream's version, the dossier's state, and the rules."""
+
+    version: int
+    state: DossierState
+    rules: Rules
+
+
 class _Decided(msgspec.Struct, frozen=True):
     """What one action becomes: the submission, and the dossier's state once it is recorded."""
 
@@ -129,7 +139,8 @@ class _Decided(msgspec.Struct, frozen=True):
 
 class ProcedureLedger(Application[str]):
     """Records procedure actions in one log. `key` signs what this process asserts (role source),
-    `ledger_key` what the ledger derives; `now` gives the aware current time.
+    `ledger_key` what the ledger derives; `now` gives the aware current time. `logs` are all logs of
+    the ledger by number, where it has more than this: calendars may lie in any of them.
 
     The application of log n is called `ledger/<n>`: the library tracks one position by name.
     """
@@ -142,11 +153,13 @@ class ProcedureLedger(Application[str]):
         ledger_key: SigningKey,
         rules: Rules,
         now: Callable[[], datetime],
+        logs: Sequence[EntryLog] = (),
     ) -> None:
         self.entry_log = log
         self.key = key
         self.ledger_key = ledger_key
-        self.rules = rules
+        self._rules = rules
+        self._calendars = CalendarEntries(logs or (log,), rules)
         self.now = now
         self.ledger_name, _, number = log.origin.rpartition("/")
         self.name = f"ledger/{number}"
@@ -200,7 +213,7 @@ class ProcedureLedger(Application[str]):
             known = self.entry_log.place_of(action.id)
             if known is not None:
                 return self._first_answer(known, action.id, data).places
-            decided = self._decide(action, data, sigs, *self._load(action.stream))
+            decided = self._decide(action, data, sigs, self._load(action))
             version = self.entry_log.stream_head(action.stream).version
             events = [
                 ActionEvent(a.stream, s.expected_version or version + 1, a, s.data)
@@ -236,11 +249,11 @@ class ProcedureLedger(Application[str]):
             known = self.entry_log.place_of(checked.id)
             if known is not None:
                 return self._first_answer(known, checked.id, data)
-            if self._is_loaded(checked.stream):
-                loaded = self._load(checked.stream)
+            if self._is_loaded(checked):
+                loaded = self._load(checked)
             else:
-                loaded = await asyncio.to_thread(self._load, checked.stream)
-            decided = self._decide(checked, data, sigs, *loaded)
+                loaded = await asyncio.to_thread(self._load, checked)
+            decided = self._decide(checked, data, sigs, loaded)
             answer = await self.entry_log.append(decided.submission)
             if isinstance(answer, Recorded):
                 self._remember(checked.stream, decided, answer.places[-1])
@@ -264,35 +277,42 @@ class ProcedureLedger(Application[str]):
             self._keys_version = version
         return self._keys
 
-    def _is_loaded(self, stream: str) -> bool:
-        known = self._states.get(stream)
-        version = known[0] if known is not None else 0
-        return version == self.entry_log.stream_head(stream).version
+    def _is_loaded(self, action: Action) -> bool:
+        stream = action.stream
+        version, state = self._states.get(stream, (0, EMPTY_DOSSIER))
+        if version != self.entry_log.stream_head(stream).version:
+            return False
+        return not counts_days(state, action) or self._calendars.is_current(
+            calendar_of(state, action)
+        )
 
-    def _load(self, stream: str) -> tuple[int, DossierState]:
-        """Version and state of a dossier as recorded now (blocking where it must be read)."""
+    def _load(self, action: Action) -> _Loaded:
+        """What there is to decide on as recorded now (blocking where it must be read)."""
+        stream = action.stream
         version = self.entry_log.stream_head(stream).version
-        known, state = self._states.get(stream, (0, EMPTY_DOSSIER))
         if not stream.startswith("dossier:"):
-            return version, EMPTY_DOSSIER
+            return _Loaded(version, EMPTY_DOSSIER, self._rules)
+        known, state = self._states.get(stream, (0, EMPTY_DOSSIER))
         for item in self.entry_log.stream_entries(stream, after=known, until=version):
             entry = decode_entry(item)
             state = evolve(state, upcast(convert_action(entry.action)), entry.seal.version)
-        return version, state
+        if not counts_days(state, action):
+            return _Loaded(version, state, self._rules)
+        return _Loaded(version, state, self._calendars.rules(calendar_of(state, action)))
 
     def _decide(
         self,
         action: Action,
         data: bytes,
         sigs: Sequence[Signature],
-        version: int,
-        state: DossierState,
+        loaded: _Loaded,
     ) -> _Decided:
         own_sigs = tuple(sigs) or self.key.sign([data])[0]
         if not action.stream.startswith("dossier:"):
             signed = SignedAction(action.id, action.stream, action.type, data, own_sigs)
             return _Decided(Submission((signed,)), (action,), None)
-        decision = decide(state, upcast(action), self.rules)
+        version, state = loaded.version, loaded.state
+        decision = decide(state, upcast(action), loaded.rules)
         if isinstance(decision, Impossible):
             raise RefusedError(decision.code, decision.message, field=decision.field)
         derived = tuple(

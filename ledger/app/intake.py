@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
 from ledger.app.submission import RefusedError
-from ledger.core.action import Action, ActionError, decode_action
+from ledger.core.action import Action, ActionError, decode_action, plain_id
 from ledger.core.merkle import ProofError
 from ledger.core.times import format_instant, parse_instant
+from ledger.domain.calendars import calendar_id
 from ledger.domain.events import EventError, decode_event, is_registered
 from ledger.domain.fields import FIRST_YEAR, LAST_YEAR
 from ledger.entry.entry import Signature
@@ -45,6 +46,7 @@ def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
         decode_event(action.type, action.data)
     except EventError as error:
         raise _malformed(error, error.field, error.value) from error
+    _check_calendar(action)
     if action.ledger not in ("", ledger_name):
         raise RefusedError(
             "action.other_ledger",
@@ -68,6 +70,16 @@ def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
             next_step="set the clock of the source",
         )
     return action
+
+
+def _check_calendar(action: Action) -> None:
+    """A calendar's version names its stream: else no dossier that names it would find it."""
+    if action.type != "calendar.published.v1":
+        return
+    version, own = action.data["version"], plain_id(action.stream)
+    if calendar_id(version) != own:
+        msg = f"data.version: a version of calendar {own} begins with {own}-"
+        raise _malformed(ValueError(msg), "data.version", version)
 
 
 def _malformed(error: ValueError, field: str, value: object) -> RefusedError:

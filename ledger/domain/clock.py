@@ -34,6 +34,18 @@ def derive(state: DossierState, action: Action, rules: Rules) -> tuple[DerivedEv
     return (*_clock(state, action, rules), *lapsed)
 
 
+def counts_days(state: DossierState, action: Action) -> bool:
+    """Whether a calendar may matter to what follows from `action`: a due date is set or moved."""
+    return action.type == "dossier.accepted.v1" or bool(state.pauses)
+
+
+def calendar_of(state: DossierState, action: Action) -> str:
+    """The version of the calendar by which `action` counts, "" = the default."""
+    if action.type == "dossier.accepted.v1":
+        return str(action.data.get("calendar", ""))
+    return state.calendar
+
+
 def _clock(state: DossierState, action: Action, rules: Rules) -> tuple[DerivedEvent, ...]:
     if action.type == "dossier.accepted.v1":
         due = first_due(action, rules)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ledger.core.action import Action, Actor
 from ledger.core.findings import Finding, Verdict
+from ledger.domain.deadlines import local_date
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, Possible, decide, evolve
 from ledger.domain.due_dates import RULE_SET, WORKING_DAYS
 from ledger.domain.evolution import LEDGER_ACTOR, is_derived
@@ -26,11 +27,20 @@ _DERIVED: Final = frozenset(
 
 def recomputed(actions: Sequence[Action], rules: Rules, ruleset: str = "") -> DossierState:
     """The dossier folded from the actions of its sources alone; what the ledger derived is
-    derived again by `rules`. With `ruleset` as if it had been pinned to that one."""
+    derived again by `rules`. With `ruleset` as if it had been pinned to that one.
+
+    The calendar that a due date was derived by stays: one published since moves no older dossier.
+    """
     state = EMPTY_DOSSIER
+    calendars = _calendars(actions)
     for action in actions:
         if is_derived(action) and action.type in _DERIVED:
             continue
+        calendar = calendars.get(action.id, "")
+        if calendar and action.type == "dossier.accepted.v1":
+            action = replace(action, data={"calendar": calendar, **action.data})  # noqa: PLW2901 - pinned
+        elif calendar and not state.calendar:
+            state = replace(state, calendar=calendar)
         if ruleset and action.type == "dossier.accepted.v1":
             action = replace(action, data={**action.data, "ruleset": ruleset})  # noqa: PLW2901 - what if
         decision = decide(state, action, rules)
@@ -40,6 +50,16 @@ def recomputed(actions: Sequence[Action], rules: Rules, ruleset: str = "") -> Do
             derived = replace(action, type=item.type, actor=system, data=item.data)
             state = evolve(state, derived, state.version + 1)
     return state
+
+
+def _calendars(actions: Sequence[Action]) -> dict[str, str]:
+    """The calendar of each due date that the ledger derived, by the action that it came of."""
+    return {
+        cause: action.data.get("calendar", "")
+        for action in actions
+        if is_derived(action) and action.type == "dossier.deadline_set.v1"
+        for cause in action.causes
+    }
 
 
 def due_findings(
@@ -58,7 +78,8 @@ def due_findings(
     for action in derived:
         data = action.data
         function = data["function_version"]
-        pinned = rules.pinned(data.get("ruleset", ""), data.get("calendar", ""))
+        on = local_date(state.accepted_at or state.begun_at).isoformat()
+        pinned = rules.pinned(data.get("ruleset", ""), data.get("calendar", ""), on)
         if function not in {WORKING_DAYS, RULE_SET} or pinned is None:
             return (
                 Finding(

@@ -51,10 +51,11 @@ def first_due(action: Action, rules: Rules) -> DerivedEvent | None:
     set, hours without a rule set that says when the office is open, a year outside the calendar.
     """
     data = action.data
-    pinned = rules.pinned(data.get("ruleset", ""), data.get("calendar", ""))
+    received = data.get("received_at") or action.occurred_at.at
+    on = local_date(received).isoformat()
+    pinned = rules.pinned(data.get("ruleset", ""), data.get("calendar", ""), on)
     if data.get("due_at") or pinned is None:
         return None
-    received = data.get("received_at") or action.occurred_at.at
     try:
         if "duration_hours" in data:
             seconds, office = data["duration_hours"] * 3600, pinned.office
@@ -78,8 +79,11 @@ def moved_due(state: DossierState, complete: str, rules: Rules) -> DerivedEvent 
 
     None where nothing moves, or where it cannot be known; a foreign log's date is never moved.
     """
-    pinned = rules.pinned(state.ruleset, state.calendar)
-    if pinned is None or not state.due_at or state.due_imported or not state.paused_since:
+    if not state.due_at or state.due_imported or not state.paused_since:
+        return None
+    on = local_date(state.accepted_at or state.begun_at).isoformat()
+    pinned = rules.pinned(state.ruleset, state.calendar, on)
+    if pinned is None:
         return None
     try:
         office = pinned.office

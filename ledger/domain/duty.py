@@ -101,9 +101,8 @@ class DutyCase:
         self.ruleset: Ruleset | None = (
             rules.rulesets.get(state.ruleset) if state.ruleset else rules.ruleset_on(day)
         )
-        self.calendar: Calendar | None = registry.calendar(state.calendar) or rules.calendar(
-            state.calendar
-        )
+        known = rules.knowing(registry.calendars)
+        self.calendar: Calendar | None = known.calendar(state.calendar, day)
         self.office: OfficeHours | None = (
             office_hours(self.ruleset.office_hours.value) if self.ruleset else None
         )

@@ -146,12 +146,17 @@ class AuthorityMatrixPublished(EventData, frozen=True, kw_only=True):
 
 
 class CalendarPublished(EventData, frozen=True, kw_only=True):
-    """E65: a calendar by version; the days themselves or the hash of shipped data."""
+    """E65: a calendar by version; the days themselves or the hash of shipped data.
+
+    The version begins with the id of the stream and a hyphen. `unconfirmed` days may still move.
+    """
 
     version: Code
     data_hash: str = ""
     holidays: tuple[Date, ...] = ()
     makeup_days: tuple[Date, ...] = ()
+    unconfirmed: tuple[Date, ...] = ()
+    valid_from_on: Date | Unset = UNSET
 
 
 class SystemOutageDeclared(EventData, frozen=True, kw_only=True):

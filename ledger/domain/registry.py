@@ -9,14 +9,15 @@ names the action that says so. What nobody registered is unknown, never wrong: N
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ledger.core.action import Action, plain_id
-from ledger.domain.deadlines import Calendar, local_date
+from ledger.domain.calendars import PublishedCalendar, calendar_id, published_calendar
+from ledger.domain.deadlines import local_date
 
 FOREVER: Final = "9999-12-31"
 SUCCESSIONS_MAX: Final = 50
@@ -243,16 +244,19 @@ class Registry:
 
     # Calendars (E65) and systems (E66)
 
-    def calendar(self, version: str) -> Calendar | None:
-        """A calendar whose entry lists its days; None for one that names shipped data by hash.
+    @cached_property
+    def calendars(self) -> tuple[PublishedCalendar, ...]:
+        """What was published of every calendar, each one's versions by the day they begin.
 
-        It knows the years from its first to its last holiday, and marks no day unconfirmed.
+        A version that does not name the stream that it is published in is no calendar's.
         """
-        for fact in reversed(self._every("calendar", "published")):
-            listed = fact.data.get("holidays", ())
-            if fact.data["version"] == version and listed:
-                return _calendar(version, listed, fact.data.get("makeup_days", ()))
-        return None
+        return tuple(
+            published_calendar(fact.data, fact.from_on, fact.entry)
+            for stream in self._streams.get("calendar", ())
+            for fact in self._facts[stream]
+            if fact.kind == "published"
+            and calendar_id(fact.data["version"]) == stream.partition(":")[2]
+        )
 
     def outages(self, from_at: str, to_at: str) -> tuple[Outage, ...]:
         """The outages of any system that overlap the time between two instants."""
@@ -263,12 +267,6 @@ class Registry:
             if data["from_at"] < to_at and from_at < until:
                 found.append(Outage(tuple(data["systems"]), data["from_at"], until, fact.entry))
         return tuple(sorted(found, key=lambda outage: (outage.from_at, outage.entry)))
-
-
-def _calendar(version: str, holidays: Iterable[str], makeup_days: Iterable[str]) -> Calendar:
-    off = frozenset(map(date.fromisoformat, holidays))
-    worked = frozenset(map(date.fromisoformat, makeup_days))
-    return Calendar(version, min(off).year, max(off).year, off, worked, frozenset())
 
 
 def _procedure(fact: Fact) -> ProcedureThen:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.core.times import format_instant
+from ledger.domain.calendars import PublishedCalendar, calendar_id, data_hash
 from ledger.domain.deadlines import LOCAL, Calendar, DueDate
 from ledger.domain.office_hours import OfficeHours, office_hours
 from ledger.domain.rulesets import Ruleset
@@ -34,19 +36,42 @@ class Pinned(NamedTuple):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """Calendars by version and rule sets by name, and the calendar of those that name none."""
+    """Calendars by version and rule sets by name, and the calendar of those that name none.
+
+    `published` is what entries say of calendars (E65); what they do not say is as shipped.
+    """
 
     calendars: Mapping[str, Calendar]
     default_calendar: str
     rulesets: Mapping[str, Ruleset]
+    published: tuple[PublishedCalendar, ...] = ()
 
-    def calendar(self, version: str) -> Calendar | None:
-        """The calendar that a dossier is pinned to; None where it is not known here."""
-        return self.calendars.get(version or self.default_calendar)
+    def knowing(self, published: Iterable[PublishedCalendar]) -> Rules:
+        """The same rules with these calendars of entries, each one's by the day they begin."""
+        return replace(self, published=tuple(published))
 
-    def pinned(self, ruleset: str, calendar: str) -> Pinned | None:
-        """What a dossier is pinned to; None where either is not known here: nothing is guessed."""
-        found = self.calendar(calendar)
+    def calendar(self, version: str, on: str) -> Calendar | None:
+        """The calendar of a version; without one the default as valid on the day `on`.
+
+        None where it is not known here. What an entry published later under the same version holds.
+        """
+        if not version:
+            own = calendar_id(self.default_calendar)
+            begun = [item for item in self.published if item.from_on <= on]
+            versions = [item.version for item in begun if calendar_id(item.version) == own]
+            version = versions[-1] if versions else self.default_calendar
+        shipped = self.calendars.get(version)
+        entry = next((item for item in reversed(self.published) if item.version == version), None)
+        if entry is None:
+            return shipped
+        if entry.calendar is None and shipped and entry.data_hash in {"", data_hash(shipped)}:
+            return shipped
+        return entry.calendar
+
+    def pinned(self, ruleset: str, calendar: str, on: str) -> Pinned | None:
+        """What a dossier that began on a day is pinned to; None where either is not known here:
+        nothing is guessed."""
+        found = self.calendar(calendar, on)
         if found is None or (ruleset and ruleset not in self.rulesets):
             return None
         return Pinned(found, self.rulesets.get(ruleset))

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.core.action import Action, Actor, OccurredAt, stream_id
+from ledger.domain.calendars import VN, data_hash
+from ledger.domain.deadlines import Calendar
 from ledger.domain.events import decode_event
 from ledger.domain.registry import Registry, budget_excess_hours, build_registry
 from tests.unit.domain.actions import act, action_id
@@ -237,17 +240,67 @@ def test_outages_that_overlap_a_time(start: str, end: str, found: list[int]) -> 
 
 
 def test_a_calendar_that_lists_its_days_can_be_used() -> None:
+    """E65: by version, whatever day it is published or begins."""
     data = {"version": "H29-1", "holidays": ["2026-01-01", "2027-01-01"]}
     known = registry(
-        say(1, "calendar.published", "H29", "2026-01-01", **data, makeup_days=["2026-01-03"]),
-        say(2, "calendar.published", "VN", "2026-01-01", version="VN-2026.1", data_hash="0" * 64),
+        say(
+            1,
+            "calendar.published",
+            "H29",
+            "2026-01-01",
+            **data,
+            makeup_days=["2026-01-03"],
+            unconfirmed=["2027-01-01"],
+        ),
     )
-    calendar = known.calendar("H29-1")
+    rules = DEFAULT_RULES.knowing(known.calendars)
+    calendar = rules.calendar("H29-1", "1999-01-01")
     assert calendar is not None
     assert (calendar.first_year, calendar.last_year) == (2026, 2027)
     assert calendar.is_working_day(date(2026, 1, 3))
     assert not calendar.is_working_day(date(2026, 1, 1))
-    assert known.calendar("VN-2026.1") is None
+    assert calendar.unconfirmed_sorted == (date(2027, 1, 1),)
+    assert rules.calendar("", "2026-03-02") is VN, "another stream's is nobody's default"
+    assert rules.calendar("H29-2", "2026-03-02") is None
+
+
+def test_the_default_calendar_is_the_one_valid_on_the_day() -> None:
+    """D1: who names no version has the newest of the default calendar that had begun by then."""
+    days = {"holidays": ["2026-01-01", "2026-03-05"]}
+    known = registry(
+        say(1, "calendar.published", "VN", "2026-01-01", version="VN-2026.1"),
+        say(2, "calendar.published", "VN", "2026-02-01", version="VN-2026.2", **days),
+        say(
+            3,
+            "calendar.published",
+            "VN",
+            "2026-02-20",
+            version="VN-2026.3",
+            valid_from_on="2026-04-01",
+            holidays=["2026-01-01"],
+        ),
+        say(4, "calendar.published", "H29", "2026-02-20", version="VN-2026.4", **days),
+    )
+    rules = DEFAULT_RULES.knowing(known.calendars)
+    found = {}
+    for on in ("2025-12-31", "2026-01-31", "2026-02-01", "2026-03-31", "2026-04-01"):
+        calendar = rules.calendar("", on)
+        assert calendar is not None
+        found[on] = calendar.version
+    assert list(found.values()) == ["VN-2026.1"] * 2 + ["VN-2026.2"] * 2 + ["VN-2026.3"]
+    named = rules.calendar("VN-2026.2", "2026-06-01")
+    assert named is not None
+    assert not named.is_working_day(date(2026, 3, 5))
+    assert rules.calendar("VN-2026.4", "2026-06-01") is None, "published in another's stream"
+
+
+def test_an_entry_that_lists_no_days_means_the_shipped_data_of_its_hash() -> None:
+    def found(**data: Any) -> Calendar | None:
+        entry = say(1, "calendar.published", "VN", "2026-01-01", version="VN-2026.1", **data)
+        return DEFAULT_RULES.knowing(registry(entry).calendars).calendar("", "2026-03-02")
+
+    assert found() is found(data_hash=data_hash(VN)) is VN
+    assert found(data_hash="0" * 64) is None, "other data, not known here: nothing is guessed"
 
 
 def test_entries_of_dossiers_say_nothing_here() -> None:

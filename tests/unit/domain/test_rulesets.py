@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ledger.adapters.rule_files import DEFAULT_RULES, shipped_rulesets
 from ledger.core.findings import Verdict
+from ledger.domain.calendars import published_calendar
 from ledger.domain.clock import silences
 from ledger.domain.clocks import StatutoryDays, statutory_days
 from ledger.domain.deadlines import due_day
@@ -235,7 +236,7 @@ def test_a_silence_takes_effect_with_the_next_action_and_a_late_answer_is_an_ans
 
 def test_the_statutory_clock_stands_still_in_a_pause_and_begins_again_after_a_restart() -> None:
     def left(state: DossierState, day: str) -> StatutoryDays | None:
-        calendar = DEFAULT_RULES.calendar("")
+        calendar = DEFAULT_RULES.calendar("", "2026-03-02")
         assert calendar is not None
         return statutory_days(state, f"2026-03-{day}T02:00:00.000000Z", calendar)
 
@@ -264,7 +265,10 @@ def derived_story() -> list[Any]:
         decision = decide(state, action, DEFAULT_RULES)
         assert isinstance(decision, Possible)
         system = act(9, "note_added", "2026-03-02", kind="system", who="ledger").actor
-        items = [replace(action, type=i.type, data=i.data, actor=system) for i in decision.derived]
+        items = [
+            replace(action, type=i.type, data=i.data, actor=system, causes=(action.id,))
+            for i in decision.derived
+        ]
         for item in (action, *items):
             state = evolve(state, item, state.version + 1)
             whole.append(item)
@@ -301,6 +305,23 @@ def test_a_recorded_due_date_is_computed_again_and_compared() -> None:
         2,
     )
     assert due_findings([act(1, "submitted", "2026-03-02")], DossierState(), DEFAULT_RULES) == ()
+
+
+def test_a_calendar_published_since_moves_no_due_date_that_was_derived() -> None:
+    """The recorded due date names its calendar; what is valid now is another question."""
+    actions = derived_story()
+    assert fold(actions).calendar == "VN-2026.1"
+    off = [f"2026-03-{day:02}" for day in range(2, 14)]
+    data = {"version": "VN-2026.2", "holidays": off}
+    since = published_calendar(data, "2026-01-01", "later")
+    rules = DEFAULT_RULES.knowing([since])
+    assert due_findings(actions, fold(actions), rules) == ()
+    fresh = recomputed([action for action in actions if not action.causes], rules)
+    assert fresh.calendar == "VN-2026.2", "had it been valid then, it would have counted"
+    assert fresh.due_at > fold(actions).due_at
+    edited = published_calendar({**data, "version": "VN-2026.1"}, "2026-01-01", "edited")
+    [finding] = due_findings(actions, fold(actions), DEFAULT_RULES.knowing([edited]))
+    assert finding.code == "dossier.due_date_differs", "an old version was edited"
 
 
 def test_the_same_entries_under_another_rule_set() -> None:
