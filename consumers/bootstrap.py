@@ -124,6 +124,11 @@ class Settings(msgspec.Struct, frozen=True):
         """What the sealer has signed, and how far it has read."""
         return self.home / self._named("sealer", ".sqlite")
 
+    def note_key_of(self, tree: str) -> str:
+        """The name of the keys that sign the checkpoints of a tree: a log's number, or
+        `checkpoints`."""
+        return self._named("note", f"-{tree}")
+
     def _named(self, stem: str, suffix: str) -> str:
         """A name in this home: of a ledger in Kafka it says the topic."""
         return f"{stem}{suffix}" if self.kafka is None else f"{stem}-{self.kafka[1]}{suffix}"

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from ledger.adapters.trust import sync_folder
+from ledger.app.sealing import SealerDisplacedError
 from ledger.core.checkpoint import parse_checkpoint
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.merkle import prove_inclusion
@@ -29,6 +31,7 @@ from ledger.core.tiles import (
 from ledger.core.tlog_proof import TlogProof
 
 CHECKPOINT_FILE: Final = "checkpoint"
+_OFFICERS: Final = "officers"
 _UNFINISHED: Final = ".unfinished"
 _PUBLIC_FILE: Final = 0o644
 """What is published is meant to be read by the web server that hands it on."""
@@ -74,6 +77,22 @@ class TileFolder:
         """Publish the officer index of `size`."""
         self._write_once(_officers(size), data)
 
+    def forget_officers(self, *, but: Collection[int]) -> None:
+        """Remove the officer indexes of all sizes `but` these: each says all of its log's officers,
+        and whoever has the log makes any of them again."""
+        for path in (self.path / _OFFICERS).glob("*"):
+            if path.name not in map(str, but):
+                path.unlink(missing_ok=True)
+
+    def drop_partials(self, tile: Tile) -> None:
+        """Remove the partial tiles that the full `tile` took the place of (C2SP tlog-tiles)."""
+        full = self.path / tile.full().path()
+        partials = full.with_name(f"{full.name}.p")
+        if full.exists() and partials.exists():
+            for path in partials.iterdir():
+                path.unlink(missing_ok=True)
+            partials.rmdir()
+
     def clear_unfinished(self) -> None:
         """Remove what a crash left half written; only whoever alone writes here may call it."""
         for path in (self.path / _UNFINISHED).glob("*"):
@@ -101,6 +120,9 @@ class TileFolder:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(path)
+        except FileNotFoundError as error:
+            msg = f"another process removed what this one wrote in {self.path}"
+            raise SealerDisplacedError(msg, next_step="one sealer for a ledger") from error
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
@@ -112,7 +134,7 @@ def _timestamp(size: int) -> str:
 
 
 def _officers(size: int) -> str:
-    return f"officers/{size}"
+    return f"{_OFFICERS}/{size}"
 
 
 def _read(path: Path) -> bytes | None:

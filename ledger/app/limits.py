@@ -56,3 +56,7 @@ STRAYS_PER_CHECK_MAX: Final = 2_000
 
 GAPS_PER_CHECK_MAX: Final = 100
 """The same for gaps between offsets."""
+
+SEAL_ENTRIES_MAX: Final = 100_000
+"""Entries of one checkpoint: some seconds of work, so that a sealer that begins late publishes one
+after another, and a crash costs no more than that."""
