@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from ledger.core.merkle import leaf_hash, node_hash, prove_all_inclusions, root_from_inclusion
+from ledger.core.note import Algorithm, SignedNote
 from ledger.entry.entry import Entry, Signature
+from ledger.entry.note_keys import NoteSigner
 
 _PREFIX: Final = b"pal/actions/v1\n"
 _REMEMBERED_MAX: Final = 8_192
@@ -120,6 +122,14 @@ class SigningKey:
         """The public half, as an entry enrols it."""
         public = self._private.public_key().public_bytes_raw()
         return EnrolledKey(self.id, "Ed25519", b64encode(public).decode(), self.role)
+
+    def sign_note(self, name: str, text: str) -> SignedNote:
+        """`text` as a note that this key signs under a name; raises `NoteError` for no such name.
+
+        The text begins with a label of its own, so that no note is a submission's message.
+        """
+        signature = NoteSigner(name, self._private, Algorithm.ED25519).sign(text)
+        return SignedNote(text, (signature,))
 
     def sign(self, actions: Sequence[bytes]) -> list[tuple[Signature, ...]]:
         """Sign the actions together; gives the `sigs` of each, in their order."""

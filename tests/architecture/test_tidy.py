@@ -25,8 +25,8 @@ EDGES = (
 )
 
 CODE_AREAS = (
-    "action|chain|checkpoint|custody|dossier|entry|file|import|index|kafka|keys|log|payment"
-    "|policy|projection|remote|sealer|settings|signature|store|stream|supplement|tile|timestamp"
+    "action|chain|checkpoint|custody|dossier|drill|entry|evidence|file|import|index|kafka|keys|log"
+    "|payment|policy|projection|remote|sealer|settings|signature|store|stream|supplement|tile|timestamp"
     "|trust|witness"
 )
 CODE = re.compile(rf"(?:{CODE_AREAS})\.[a-z_]+")
