@@ -32,6 +32,7 @@ _COMMANDS: Final = (
     ("status", "check:status", "Show what this home holds and what needs attention."),
     ("verify", "verify:verify", "Check every entry, link and signature."),
     ("sentinel", "sentinel:sentinel", "Watch what the broker does to the logs."),
+    ("drill", "drill:drill", "Attack a clone in every way; say who detects it."),
     ("events", "entries:events", "List entries that fit a filter."),
     ("dossiers", "dossiers:dossiers", "List dossiers with their state."),
     ("duties", "duties:duties", "List duties kept, broken, or that cannot be known."),
@@ -61,6 +62,16 @@ _GROUPS: Final = (
         "officer",
         "One officer: the accountability report.",
         (("report", "officers:report", "Report what one officer did in a period."),),
+    ),
+    (
+        "witness",
+        "A witness: cosigns logs of others, from a home of its own.",
+        (
+            ("create", "witness:create", "Make a witness with keys of its own."),
+            ("serve", "witness:serve", "Serve the witness protocol on 127.0.0.1."),
+            ("show", "witness:show", "Show what was cosigned last, and forks."),
+            ("adopt", "witness:adopt", "Take up again what it cosigned before a restore."),
+        ),
     ),
     (
         "keys",

@@ -46,6 +46,47 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "every link and signature up to index {index} was checked while reading",
             "đã kiểm tra mọi liên kết và chữ ký đến chỉ số {index} khi đọc",
         ),
+        "witnessing.created": (
+            (
+                "made in {home}; it cosigns {origins} and no other log. The lines above go into "
+                "the log's policy, with its URL behind the first key, before a quorum line that "
+                "counts the group"
+            ),
+            (
+                "đã tạo tại {home}; chỉ đồng ký {origins}, không nhật ký nào khác. Đưa các dòng "
+                "trên vào tệp chính sách của nhật ký, kèm URL sau khóa đầu tiên, trước dòng "
+                "quorum có tính nhóm này"
+            ),
+        ),
+        "witnessing.backup": (
+            (
+                "keep a copy of its keys elsewhere; a copy of witness.sqlite that is put back is a "
+                "rollback: docs/operate/witness.md"
+            ),
+            (
+                "hãy giữ bản sao khóa ở nơi khác; khôi phục witness.sqlite từ bản sao là quay lui: "
+                "docs/operate/witness.md"
+            ),
+        ),
+        "witnessing.serving": (
+            "witness {name} on {place}; Ctrl-C ends it",
+            "nhân chứng {name} tại {place}; Ctrl-C để dừng",
+        ),
+        "witnessing.adopted": (
+            "{origin}: goes on from size {size}",
+            "{origin}: tiếp tục từ kích thước {size}",
+        ),
+        "witnessing.known": (
+            "{file}: nothing new, size {size} is known",
+            "{file}: không có gì mới, đã biết kích thước {size}",
+        ),
+        "witnessing.not_adopted": (
+            "{file}: not taken up: {why}",
+            "{file}: không nhận: {why}",
+        ),
+        "col.cosigned_at": ("cosigned", "đồng ký"),
+        "col.size": ("entries", "số mục"),
+        "col.root": ("root", "gốc"),
         "col.origin": ("log", "nhật ký"),
         "col.position": ("position", "vị trí"),
         "col.end": ("end", "cuối"),

@@ -155,10 +155,13 @@ class KeyStore:
             raise KeyStoreError(msg, next_step="choose another name")
         return key
 
-    def create_note_key(self, name: str, origin: str) -> tuple[NoteSigner, NoteSigner]:
+    def create_note_key(
+        self, name: str, origin: str, first: Algorithm = Algorithm.ED25519
+    ) -> tuple[NoteSigner, NoteSigner]:
         """Make the two keys that sign the checkpoints of `origin`, Ed25519 and ML-DSA-44.
 
-        `name` begins with `NOTE_PREFIX`. Raises `KeyStoreError` where the name is taken.
+        `name` begins with `NOTE_PREFIX`; a witness signs as its own name, with
+        `Algorithm.COSIGNATURE_ED25519` first. Raises `KeyStoreError` where the name is taken.
         """
         path = self._note_path(name)
         _make_folder(self.folder)
@@ -166,11 +169,13 @@ class KeyStore:
         text = (
             f'origin = "{origin}"\ned25519 = "{seeds[0].hex()}"\nml_dsa_44 = "{seeds[1].hex()}"\n'
         )
-        signers = _note_signers(origin, *seeds)
+        signers = _note_signers(origin, *seeds, first)
         _create_key_file(path, text)
         return signers
 
-    def load_note_key(self, name: str, origin: str) -> tuple[NoteSigner, NoteSigner]:
+    def load_note_key(
+        self, name: str, origin: str, first: Algorithm = Algorithm.ED25519
+    ) -> tuple[NoteSigner, NoteSigner]:
         """The two keys `name`; raises `KeyStoreError` where they are missing, malformed, not
         private, or another log's: a key never signs for two origins."""
         path = self._note_path(name)
@@ -178,7 +183,7 @@ class KeyStore:
             fields = self._fields(path)
             found = str(fields["origin"])
             seeds = (bytes.fromhex(fields["ed25519"]), bytes.fromhex(fields["ml_dsa_44"]))
-            signers = _note_signers(found, *seeds)
+            signers = _note_signers(found, *seeds, first)
         except (ValueError, KeyError, TypeError) as error:
             msg = f"{path} is no file of note keys"
             raise KeyStoreError(msg, next_step="restore the key from its backup") from error
@@ -220,9 +225,11 @@ class KeyStore:
         return SubjectKeys(self.folder)
 
 
-def _note_signers(origin: str, ed25519: bytes, ml_dsa_44: bytes) -> tuple[NoteSigner, NoteSigner]:
+def _note_signers(
+    origin: str, ed25519: bytes, ml_dsa_44: bytes, first: Algorithm
+) -> tuple[NoteSigner, NoteSigner]:
     return (
-        NoteSigner(origin, Ed25519PrivateKey.from_private_bytes(ed25519), Algorithm.ED25519),
+        NoteSigner(origin, Ed25519PrivateKey.from_private_bytes(ed25519), first),
         NoteSigner(
             origin, MLDSA44PrivateKey.from_seed_bytes(ml_dsa_44), Algorithm.COSIGNATURE_ML_DSA_44
         ),
