@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -19,10 +20,10 @@ from eventsourcing.persistence import (
     ApplicationRecorder,
     IntegrityError,
     Mapper,
-    MapperDeserialisationError,
-    StoredEvent,
 )
 
+from ledger.app.aggregate import ActionEvent, ActionMapper, Dossier, project_dossier
+from ledger.app.attempts import ATTEMPTS_RECORDED_MAX, attempt_of, tried_on_dossier
 from ledger.app.calendars import CalendarEntries
 from ledger.app.intake import check_action_bytes, check_signatures
 from ledger.app.limits import CONFLICT_RETRIES_MAX, STATES_REMEMBERED_MAX
@@ -31,6 +32,7 @@ from ledger.app.recorder import EntryRecorder, RefusedEventsError
 from ledger.app.signature_checks import SignatureChecks
 from ledger.app.submission import (
     Answer,
+    LedgerError,
     Place,
     Recorded,
     Refused,
@@ -43,7 +45,6 @@ from ledger.core.action import (
     Actor,
     OccurredAt,
     convert_action,
-    decode_action,
     encode_action,
 )
 from ledger.core.ids import uuid7_milliseconds, uuid7_text
@@ -54,62 +55,6 @@ from ledger.domain.events import is_registered
 from ledger.domain.upcasting import upcast
 from ledger.entry.entry import Signature, decode_entry
 from ledger.entry.signatures import KeyRing, SigningKey
-
-
-class ActionEvent(msgspec.Struct, frozen=True):
-    """An action as the library's domain event: stream, version, and the action with its bytes."""
-
-    originator_id: str
-    originator_version: int
-    action: Action
-    data: bytes
-
-
-class Dossier(msgspec.Struct, frozen=True):
-    """A dossier as the library's immutable aggregate: stream id, version and folded state."""
-
-    id: str
-    version: int
-    state: DossierState
-
-
-def project_dossier(initial: Dossier | None, events: Iterable[ActionEvent]) -> Dossier | None:
-    """The `projector_func` for `Repository.get`: the domain's own `evolve`, nothing else."""
-    dossier = initial
-    for event in events:
-        state = EMPTY_DOSSIER if dossier is None else dossier.state
-        version = event.originator_version
-        dossier = Dossier(
-            event.originator_id, version, evolve(state, upcast(event.action), version)
-        )
-    return dossier
-
-
-class ActionMapper(Mapper[str]):
-    """Action <-> StoredEvent. Types come from the closed registry; no name is ever imported."""
-
-    def __init__(self) -> None:
-        # Stored events hold the action's own bytes: there is nothing to transcode or encrypt here.
-        pass
-
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:
-        """The stored event whose state is the action's exact bytes."""
-        event: ActionEvent = domain_event
-        return StoredEvent(
-            event.originator_id, event.originator_version, event.action.type, event.data
-        )
-
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        """The action in a stored event; raises `MapperDeserialisationError` for unknown types."""
-        if not is_registered(stored_event.topic):
-            msg = f"{stored_event.topic!r} is no event type of this ledger"
-            raise MapperDeserialisationError(msg)
-        return ActionEvent(
-            str(stored_event.originator_id),
-            stored_event.originator_version,
-            decode_action(stored_event.state),
-            stored_event.state,
-        )
 
 
 def derived_id(cause_id: str, type_name: str, place: int) -> str:
@@ -203,9 +148,23 @@ class ProcedureLedger(Application[str]):
     def record(self, action: Action, sigs: Sequence[Signature] = ()) -> Sequence[Place]:
         """Record one action (and what it derives) through `Application.save`; waits for the answer.
 
-        Gives the places of the action and of what was derived. Raises `RefusedError`.
+        Gives the places of the action and of what was derived. Raises `RefusedError`; that the
+        attempt was refused is recorded too, where E48 asks for it (see `ledger.app.attempts`).
         """
         data = encode_action(action)
+        try:
+            return self._decide_and_save(action, data, sigs)
+        except RefusedError as error:
+            attempt = self._attempt(data, sigs, error)
+            if attempt is not None:
+                # The refusal is the answer, also where the log cannot take the note of it.
+                with suppress(LedgerError):
+                    self.entry_log.submit([attempt])
+            raise
+
+    def _decide_and_save(
+        self, action: Action, data: bytes, sigs: Sequence[Signature]
+    ) -> Sequence[Place]:
         self._read(data)
         if sigs:
             check_signatures(data, sigs, self._key_ring())
@@ -238,9 +197,19 @@ class ProcedureLedger(Application[str]):
 
         `sigs` are those that came with the bytes; without them this process's key signs. The same
         action id gives the first answer again. Raises `RefusedError`, `OutcomeUnknownError` or
-        `UnavailableError`.
+        `UnavailableError`; what is refused is recorded as by `record`.
         """
         data = action if isinstance(action, bytes) else encode_action(action)
+        try:
+            return await self._decide_and_append(data, sigs)
+        except RefusedError as error:
+            attempt = await asyncio.to_thread(self._attempt, data, sigs, error)
+            if attempt is not None:
+                with suppress(LedgerError):
+                    await self.entry_log.append(attempt)
+            raise
+
+    async def _decide_and_append(self, data: bytes, sigs: Sequence[Signature]) -> Recorded:
         checked = self._read(data)
         if sigs:
             await self._signatures.verify_ahead(data, sigs, self._key_ring())
@@ -266,6 +235,26 @@ class ProcedureLedger(Application[str]):
 
     def _read(self, data: bytes) -> Action:
         return check_action_bytes(data, self.ledger_name, self.now())
+
+    def _attempt(
+        self, data: bytes, sigs: Sequence[Signature], error: RefusedError
+    ) -> Submission | None:
+        """The note that an action was refused (blocking), None where there is none to be made."""
+        tried = tried_on_dossier(data, error)
+        if tried is None or self.entry_log.stream_head(tried.stream).version == 0:
+            return None
+        try:
+            if sigs:
+                check_signatures(data, sigs, self._key_ring())
+        except RefusedError:
+            return None
+        note = attempt_of(tried, data, error, self.now())
+        state = self._load(note).state
+        if state.attempts_rejected >= ATTEMPTS_RECORDED_MAX or self.entry_log.place_of(note.id):
+            return None
+        body = encode_action(note)
+        own = self.ledger_key.sign([body])[0]
+        return Submission((SignedAction(note.id, note.stream, note.type, body, own),))
 
     def _key_ring(self) -> KeyRing:
         own = f"ledger:{self.entry_log.origin}"

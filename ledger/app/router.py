@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ledger.app.application import Dossier, ProcedureLedger
+from ledger.app.aggregate import Dossier
+from ledger.app.application import ProcedureLedger
 from ledger.app.submission import Place, Recorded
 from ledger.core.action import Action
 from ledger.core.ids import log_number

@@ -59,6 +59,11 @@ def _corrected(state: DossierState, action: Action, data: Mapping[str, Any]) -> 
     return {"corrections": state.corrections + 1}
 
 
+def _attempted(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
+    """Something was tried and refused: it changes nothing but the count."""
+    return {"attempts_rejected": state.attempts_rejected + 1}
+
+
 def _synchronised(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
     sent = data.get("portal_status", state.portal_status)
     return {"synchronised_status": sent, "sync_failed": False}
@@ -99,6 +104,7 @@ RESULT: Final[Mapping[str, Change]] = MappingProxyType(
         "dossier.urge_issued.v1": _urged,  # E38
         "dossier.urge_answered.v1": _urge_answered,  # E38
         "dossier.event_corrected.v1": _corrected,  # E47
+        "dossier.attempt_rejected.v1": _attempted,  # E48
         "dossier.synchronised_to_portal.v1": _synchronised,  # E49
         "dossier.sync_failed.v1": _sync_failed,  # E49
         "dossier.archived_transferred.v1": _archived,  # E50

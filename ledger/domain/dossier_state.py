@@ -170,6 +170,7 @@ class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
     open_urges: tuple[str, ...] = ()
     # the record itself
     corrections: int = 0
+    attempts_rejected: int = 0
     late_recorded: int = 0
     breaches: tuple[Breach, ...] = ()
     last_occurred_at: str = ""

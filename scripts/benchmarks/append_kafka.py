@@ -38,7 +38,8 @@ from ledger.adapters.kafka import KafkaLog, create_log
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, wanted_settings
 from ledger.adapters.kafka_client import Partition
 from ledger.adapters.rule_files import DEFAULT_RULES
-from ledger.app.application import ActionEvent, ProcedureLedger
+from ledger.app.aggregate import ActionEvent
+from ledger.app.application import ProcedureLedger
 from ledger.app.genesis import genesis_entry
 from ledger.app.submission import Recorded, SignedAction, Submission
 from ledger.core.action import Action, Actor, OccurredAt, decode_action, encode_action

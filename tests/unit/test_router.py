@@ -13,7 +13,7 @@ from consumers.creation import create_ledger
 from consumers.demo.office import demo_actions
 from ledger.adapters.index_sqlite import open_index
 from ledger.adapters.sqlite_verify import verify_file
-from ledger.app.application import ActionEvent
+from ledger.app.aggregate import ActionEvent
 from ledger.app.group import seal_group
 from ledger.app.recorder import RefusedEventsError
 from ledger.app.submission import Place, Refused, RefusedError, SignedAction, Submission
