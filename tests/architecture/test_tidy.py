@@ -26,8 +26,8 @@ EDGES = (
 
 CODE_AREAS = (
     "action|chain|checkpoint|custody|dossier|drill|entry|evidence|file|import|index|kafka|keys|log"
-    "|payment|policy|projection|remote|sealer|settings|signature|store|stream|supplement|tile|timestamp"
-    "|trust|witness"
+    "|officers|payment|policy|projection|remote|sealer|settings|signature|store|stream|supplement|tile"
+    "|timestamp|trust|witness"
 )
 CODE = re.compile(rf"(?:{CODE_AREAS})\.[a-z_]+")
 
