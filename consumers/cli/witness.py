@@ -135,10 +135,16 @@ def serve(
 
 
 def _listening(port: int) -> socket.socket:
+    # Named as TCP: else asyncio does not send at once, and each answer waits 40 ms for an ACK.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((_HOST, port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        listener.listen()
     except (OSError, OverflowError) as error:
+        listener.close()
         raise UsageError(f"port {port}: {error}", next_step="choose another: --port 0") from error
+    return listener
 
 
 def show(

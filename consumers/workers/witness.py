@@ -74,11 +74,7 @@ class Witness:
         admitted = admit(body, self._logs)
         if isinstance(admitted, Refusal):
             return admitted
-        answer = self._store.extend(admitted, lambda latest: self._judge(admitted, latest))
-        if isinstance(answer, Refusal) and answer.status is Status.INCONSISTENT:
-            of = admitted.checkpoint
-            _log.error("%s at size %d is not cosigned: %s", of.origin, of.size, answer.message)
-        return answer
+        return self._store.extend(admitted, lambda latest: self._judge(admitted, latest))
 
     def check(self) -> None:
         """Raise `WitnessStoreError` where nothing could be kept now."""

@@ -7,6 +7,7 @@ and both notes together prove it. WAL and synchronous=FULL: what was answered su
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -39,6 +40,8 @@ _SCHEMA: Final = (
     note BLOB NOT NULL, PRIMARY KEY (origin, size, text)) STRICT, WITHOUT ROWID""",
 )
 _COLUMNS: Final = "origin, size, root, at_seconds, note"
+
+_log = logging.getLogger("ledger.witness")
 
 
 class WitnessStoreError(LedgerError):
@@ -232,7 +235,9 @@ def _keep_fork(connection: sqlite3.Connection, admitted: Admitted) -> None:
         "SELECT count(*) FROM fork WHERE origin = ?", (of.origin,)
     ).fetchone()
     if kept < FORKS_MAX:
-        connection.execute(
+        cursor = connection.execute(
             "INSERT OR IGNORE INTO fork (origin, size, text, note) VALUES (?, ?, ?, ?)",
             (of.origin, of.size, note.text, note.encode()),
         )
+        if cursor.rowcount:
+            _log.error("%s signed two trees of size %d; both are kept", of.origin, of.size)
