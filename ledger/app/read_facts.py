@@ -21,9 +21,9 @@ from ledger.app.ports import Record
 from ledger.app.read_ahead import Ahead, ReadRun, read_ahead
 from ledger.core.chain import StreamHead
 from ledger.entry.entry import Signature
-from ledger.entry.log_state import GENESIS_TYPE, LogState
+from ledger.entry.log_state import LogState
 from ledger.entry.signatures import SignatureError
-from ledger.entry.together import Member, Together, read_together
+from ledger.entry.together import Member, Together, is_unusual, read_together
 
 SINGLE: Final = 0
 """In place of a run: a record that the fold has to read itself, whatever it is."""
@@ -41,7 +41,7 @@ def facts_of(values: Sequence[bytes | None]) -> Facts:
     place = 0
     while place < len(values):
         together = read_together(values, place)
-        if together is None or any(map(_is_unusual, together.members)):
+        if together is None or any(map(is_unusual, together.members)):
             maker.add_single()
             place += 1
         else:
@@ -98,11 +98,6 @@ def extend_by(state: LogState, run: Run) -> bool:
     for part in run.streams:
         state.set_stream_head(part.stream, part.head)
     return True
-
-
-def _is_unusual(member: Member) -> bool:
-    """Whether the fold has to look at it, because it changes the log itself or must not be."""
-    return member.stream.startswith("ledger:") or member.type == GENESIS_TYPE
 
 
 class _RunMaker:

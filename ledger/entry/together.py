@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ledger.core.action import STREAM_PATTERN, TYPE_PATTERN, matches, read_action
+from ledger.core.chain import Head, StreamHead
 from ledger.core.merkle import leaf_hash
 from ledger.entry.entry import (
     ENTRY_BYTES_MAX,
@@ -24,7 +25,8 @@ from ledger.entry.entry import (
     Seal,
     decode_entry,
 )
-from ledger.entry.signatures import submission_tree
+from ledger.entry.log_state import GENESIS_TYPE, LogState
+from ledger.entry.signatures import SignatureError, submission_tree
 
 _COUNT_MAX: Final = 2**53 - 1
 _STREAM = re.compile(STREAM_PATTERN)
@@ -86,6 +88,62 @@ def read_together(values: Sequence[bytes | None], place: int) -> Together | None
             return None
         members.append(member)
     return Together(first.seal, root, members)
+
+
+def is_unusual(member: Member) -> bool:
+    """Whether the fold has to look at it, because it changes the log itself or must not be."""
+    return member.stream.startswith("ledger:") or member.type == GENESIS_TYPE
+
+
+def extend_by(state: LogState, together: Together) -> bool:
+    """Take a submission into the state if all of it counts and none of it is void.
+
+    Else nothing changes: `LogState.judge` then says what is wrong with which of its entries.
+    """
+    seal, members = together.seal, together.members
+    if (
+        seal.origin != state.origin
+        or seal.index != state.head.size
+        or seal.prev != state.head.leaf
+        or seal.recorded_at < state.recorded_at
+    ):
+        return False
+    heads: dict[str, StreamHead] = {}
+    for member in members:
+        stream = member.stream
+        before = heads.get(stream)
+        if before is None:
+            before = state.stream_head(stream)
+            if is_unusual(member) or (before.version == 0 and not state.holds(stream)):
+                return False
+        elif member.type == GENESIS_TYPE:
+            return False
+        if member.version != before.version + 1 or member.stream_prev != before.leaf:
+            return False
+        heads[stream] = StreamHead(member.version, member.leaf)
+    try:
+        # The root says where every path leads, so no action is looked at.
+        state.keys.check(b"", seal.sigs, together.root)
+    except SignatureError:
+        return False
+    state.head = Head(seal.index + len(members), members[-1].leaf)
+    state.recorded_at = seal.recorded_at
+    for stream, head in heads.items():
+        state.set_stream_head(stream, head)
+    return True
+
+
+def whole_until(values: Sequence[bytes | None]) -> int:
+    """How many values come before a submission that may go on behind the last of them."""
+    last = None if not values else values[-1]
+    if last is None:
+        return len(values)
+    try:
+        signature = decode_entry(last).seal.sigs[0]
+    except (EntryError, NewerFormatError):
+        return len(values)
+    begin = len(values) - 1 - signature.at
+    return begin if begin > 0 and signature.at < signature.size - 1 else len(values)
 
 
 class _Starts(NamedTuple):

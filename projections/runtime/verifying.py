@@ -20,6 +20,7 @@ from ledger.core.ids import log_of
 from ledger.core.merkle import leaf_hash
 from ledger.entry.entry import Entry, Signature
 from ledger.entry.log_state import LogState, Stray, StrayTracker
+from ledger.entry.together import Together, extend_by, read_together, whole_until
 from projections.runtime.batch import Batch, OwnEntry, Verified
 from projections.store.sqlite import Cursor, ReadStore
 
@@ -128,6 +129,9 @@ class LogVerifier:
         records = self.reader.read(self.position, BATCH_RECORDS)
         if not records:
             return None
+        if len(records) == BATCH_RECORDS:
+            # Submissions are read whole: one that goes on behind these comes with the next.
+            records = records[: whole_until([record.data for record in records])]
         batch = Batch(self.cursor, self._after(), [], {}, [], [])
         self.error = self._take(records, batch)
         self._state.forget(self._streams_most)
@@ -140,6 +144,55 @@ class LogVerifier:
 
     def _take(self, records: Sequence[Record], batch: Batch) -> FindingError | None:
         """Judge records in order; an error ends the batch behind what came before it."""
+        found = self._read_together(records)
+        begin = 0
+        for place, together in found.items():
+            if error := self._take_each(records[begin:place], batch):
+                return error
+            begin = place + len(together.members)
+            own = records[place:begin]
+            if extend_by(self._state, together):
+                self._hand_over_together(own, together, batch)
+            elif error := self._take_each(own, batch):
+                return error
+        return self._take_each(records[begin:], batch)
+
+    def _read_together(self, records: Sequence[Record]) -> dict[int, Together]:
+        """The submissions that lie whole among the records, by place, their signatures verified."""
+        values = [record.data for record in records]
+        found: dict[int, Together] = {}
+        keys, wanted = self._state.keys, []
+        place = 0
+        while place < len(values):
+            together = read_together(values, place)
+            if together is None:
+                place += 1
+                continue
+            found[place] = together
+            place += len(together.members)
+            signature, root = together.seal.sigs[0], together.root
+            if keys.role_of(signature.key) is not None and not keys.remembers(signature, root):
+                wanted.append((signature, root))
+        self._check_signatures(wanted)
+        return found
+
+    def _hand_over_together(
+        self, records: Sequence[Record], together: Together, batch: Batch
+    ) -> None:
+        seal, entries, heads = together.seal, batch.entries, batch.heads
+        for at, (record, member) in enumerate(zip(records, together.members, strict=True)):
+            stream, _, version, _, _, _, leaf = member
+            self._strays.counted(leaf)
+            assert record.data is not None  # noqa: S101 - it was read as an entry
+            entries.append(
+                Verified(seal.index + at, stream, version, seal.recorded_at, leaf, record.data)
+            )
+            heads[stream] = StreamHead(version, leaf)
+        self._taken = records[-1].position + 1
+        self._head = self._state.head
+        self._recorded_at = self._state.recorded_at
+
+    def _take_each(self, records: Sequence[Record], batch: Batch) -> FindingError | None:
         for ahead in read_ahead(records, self._state):
             self._check_signatures(ahead.unverified)
             for record, read, root, *_ in ahead.records:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import msgspec
 import pytest
 
 from ledger.app.group import seal_group
@@ -15,8 +16,9 @@ from ledger.core.action import Action, Actor, OccurredAt, encode_action
 from ledger.core.canonical import CanonicalError
 from ledger.core.ids import uuid7_text
 from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
+from ledger.entry.log_state import LogState
 from ledger.entry.signatures import submission_roots
-from ledger.entry.together import Together, read_together
+from ledger.entry.together import Together, extend_by, read_together, whole_until
 from tests.simulation.small_log import AT, GENESIS, KEY, ORIGIN
 
 STREAMS = ("dossier:a", "dossier:b/1", "officer:%C3%A9")
@@ -125,3 +127,47 @@ def test_wrong_bytes_are_judged_elsewhere() -> None:
         assert read_together([value], 0) is None
         with pytest.raises((EntryError, NewerFormatError, CanonicalError)):
             decode_entry(value)
+
+
+def test_a_submission_extends_a_log_as_its_entries_do() -> None:
+    values = submission_of(7)
+    read = read_together(values, 0)
+    assert read is not None
+    one_by_one, at_once = LogState(ORIGIN), LogState(ORIGIN)
+    for state in (one_by_one, at_once):
+        state.judge(decode_entry(GENESIS))
+    for value in values:
+        assert not one_by_one.judge(decode_entry(value)).findings
+    for wrong in (
+        msgspec.structs.replace(read.seal, origin="other/0"),
+        msgspec.structs.replace(read.seal, index=2),
+        msgspec.structs.replace(read.seal, prev="0" * 64),
+        msgspec.structs.replace(read.seal, recorded_at="2020-01-01T00:00:00.000000Z"),
+        msgspec.structs.replace(
+            read.seal, sigs=(msgspec.structs.replace(read.seal.sigs[0], key="nobody"),)
+        ),
+    ):
+        assert not extend_by(at_once, read._replace(seal=wrong))
+    for place, member in enumerate(read.members):
+        for wrong_member in (
+            member._replace(version=member.version + 1),
+            member._replace(stream_prev="1" * 64),
+            member._replace(stream=f"ledger:{ORIGIN}"),
+            member._replace(type="ledger.genesis.v1"),
+        ):
+            members = [*read.members[:place], wrong_member, *read.members[place + 1 :]]
+            assert not extend_by(at_once, read._replace(members=members))
+    assert not extend_by(at_once, read._replace(root=bytes(32)))
+    assert at_once.head.size == 1
+    assert at_once.streams.keys() == {f"ledger:{ORIGIN}"}
+    assert extend_by(at_once, read)
+    assert (at_once.head, at_once.streams) == (one_by_one.head, one_by_one.streams)
+    assert at_once.recorded_at == one_by_one.recorded_at
+
+
+def test_what_may_go_on_behind_is_left_for_later() -> None:
+    values: list[bytes | None] = [GENESIS, *submission_of(5)]
+    assert [whole_until(values[:n]) for n in range(7)] == [0, 1, 1, 1, 1, 1, 6]
+    assert whole_until(values[1:3]) == 2
+    assert whole_until([*values[:3], b"junk"]) == 4
+    assert whole_until([*values[:3], None]) == 4
