@@ -18,6 +18,7 @@ from consumers.cli.output import basis_of, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
+from consumers.cli.verify_officers import recount, show_recount
 from consumers.cli.verify_projections import replay, show_replay
 from ledger.adapters.trust import Trust, load_trust, note_seen
 from ledger.app.ports import LogReader
@@ -83,13 +84,20 @@ def verify(
         for task in tasks
         for head in task.seen
     ]
+    recounted = recount(settings, results)
     replayed = replay(settings, results) if projections else None
-    found = () if replayed is None else replayed.findings
+    found = [
+        item for check in (recounted, replayed) if check is not None for item in check.findings
+    ]
     verdict = _worst([*(result.verdict for result in results), *(item.verdict for item in found)])
     if common.format == "table":
         _show(results, verdict, names, heads, common)
+        steps = len(results[0].steps)
+        if recounted is not None:
+            steps += 1
+            show_recount(recounted, steps)
         if replayed is not None:
-            show_replay(replayed, len(results[0].steps))
+            show_replay(replayed, steps)
     else:
         several = {"verdict": verdict, "results": msgspec.to_builtins(results)}
         value = msgspec.to_builtins(results[0]) if len(results) == 1 else several
@@ -98,8 +106,9 @@ def verify(
             "heads_compared": heads,
             "not_proved": text("not_proved", common.language),
         }
-        if replayed is not None:
-            value |= {"verdict": verdict, "projections": msgspec.to_builtins(replayed)}
+        more = {"officers": recounted, "projections": replayed}
+        value |= {name: msgspec.to_builtins(check) for name, check in more.items() if check}
+        value["verdict"] = verdict
         basis = basis_of({result.origin: result.head for result in results})
         show_value("verification", value, basis=basis, form=common.format)
     return VERDICT_CODES[verdict]

@@ -7,15 +7,67 @@ finds it here, at every size that was committed to.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
+from ledger.core.checkpoint import Checkpoint
 from ledger.core.findings import Finding, Verdict
-from ledger.entry.entry import Entry
+from ledger.core.tiles import TileReader
+from ledger.entry.checkpoint_log import RoundError, parse_round
 from ledger.entry.officer_index import OfficerIndex
 from ledger.entry.officer_proof import Committed
+from ledger.entry.tile_check import TreeCheck, bundle_count, bundle_facts
+
+_NEXT: Final = "keep the log of checkpoints and its signatures: they are the evidence"
+
+
+class Commitments:
+    """What the log of checkpoints, read from its published tree, says of each log's officers.
+
+    `of` gives it by origin, each size once. Nothing of it is to be believed where there are
+    `findings`: then the files are not those under the signed `checkpoint`.
+    """
+
+    def __init__(self, read: TileReader, checkpoint: Checkpoint) -> None:
+        self._found: dict[str, set[Committed]] = {}
+        self._origin = checkpoint.origin
+        tree = TreeCheck(read, checkpoint.origin, checkpoint.size, checkpoint.root)
+        self.findings: list[Finding] = []
+        for number in range(bundle_count(checkpoint.size)):
+            if tree.is_hopeless:
+                break
+            facts, entries = bundle_facts(read, number, checkpoint.size)
+            tree.add(facts)
+            for entry in entries:
+                self._take(entry)
+        tree.finish()
+        self.findings += tree.findings()
+
+    def of(self, origin: str) -> frozenset[Committed]:
+        """The commitments to the officers of one log."""
+        return frozenset(self._found.get(origin, ()))
+
+    def _take(self, entry: bytes) -> None:
+        try:
+            logs = parse_round(entry).logs
+        except RoundError as error:
+            self.findings.append(
+                Finding(
+                    code="entry.malformed",
+                    verdict=Verdict.FAILED,
+                    message=str(error),
+                    origin=self._origin,
+                    next_step=_NEXT,
+                )
+            )
+            return
+        for log in logs:
+            root = bytes.fromhex(log.officers_root)
+            item = Committed(log.origin, log.size, log.officers, root)
+            self._found.setdefault(log.origin, set()).add(item)
 
 
 class OfficerCheck:
-    """The commitments to the officer index of one log. Add every entry that counts, then finish.
+    """The officers of one log against what is committed. Add every entry that counts, then finish.
 
     `checked` counts commitments that were compared. `findings` are one for each that is wrong.
     """
@@ -31,23 +83,34 @@ class OfficerCheck:
             self._waiting.setdefault(item.size, set()).add(item)
         self._compare()
 
-    def add(self, entry: Entry) -> None:
-        """Take the next entry of the log, void or not."""
-        self._index.add(entry)
+    def add(self, officer: str | None, leaf: bytes) -> None:
+        """Take the next entry of the log, void or not: whose it is (`officer_of`), and its hash."""
+        if officer is not None:
+            self._index.add_leaf(officer, leaf)
         self.size += 1
         if self.size in self._waiting:
             self._compare()
 
-    def finish(self) -> None:
-        """The log ends here: what is committed beyond it cannot be compared, and says so."""
-        beyond = sorted(self._waiting)
+    def finish(self, size: int) -> None:
+        """The log has `size` entries. What is committed beyond those that were added cannot be
+        compared, and says so."""
+        beyond = [item for item in sorted(self._waiting) if item > size]
         if beyond:
             self._find(
                 "log.truncated",
-                f"the log of checkpoints covers {beyond[-1]} entries, {self.size} are there",
-                self.size + 1,
+                f"the log of checkpoints covers {beyond[-1]} entries, {size} are there",
+                size + 1,
                 f"{beyond[-1]} entries",
+                f"{size} entries",
+            )
+        if len(beyond) < len(self._waiting):
+            self._find(
+                "officers.not_compared",
+                "whose entries there are is not known behind a record that breaks the chain",
+                self.size + 1,
+                f"{size} entries",
                 f"{self.size} entries",
+                Verdict.INDETERMINATE,
             )
 
     def _compare(self) -> None:
@@ -65,16 +128,24 @@ class OfficerCheck:
                     f"{item.officers} officers, root {item.root.hex()}",
                 )
 
-    def _find(self, code: str, message: str, size: int, expected: str, actual: str) -> None:
+    def _find(
+        self,
+        code: str,
+        message: str,
+        size: int,
+        expected: str,
+        actual: str,
+        verdict: Verdict = Verdict.FAILED,
+    ) -> None:
         self.findings.append(
             Finding(
                 code=code,
-                verdict=Verdict.FAILED,
+                verdict=verdict,
                 message=message,
                 origin=self.origin,
                 index=size - 1,
                 expected=expected,
                 actual=actual,
-                next_step="keep the log of checkpoints and its signatures: they are the evidence",
+                next_step=_NEXT,
             )
         )

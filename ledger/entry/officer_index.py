@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from ledger.core.merkle import EMPTY_ROOT, RootAccumulator, leaf_hash, node_hash
 from ledger.entry.entry import Entry
@@ -47,19 +49,33 @@ class OfficerRow(NamedTuple):
     peaks: bytes
 
 
-def officer_of(entry: Entry) -> str | None:
-    """The officer whose entry this is, None where it is nobody's of that kind.
+class _Acted(msgspec.Struct):
+    """The one field of an action that says whose it is; whatever stands there."""
 
-    A void entry may be no action that this software can type: there kind and id are looked for
-    where they would stand.
+    actor: Any = None
+
+
+_acted_decoder: Final = msgspec.json.Decoder(_Acted)
+
+
+def officer_of(entry: Entry) -> str | None:
+    """The officer whose entry this is, None where it is nobody's of that kind."""
+    if entry.typed is None:
+        return officer_in(entry.action_bytes)
+    actor = entry.typed.actor
+    return actor.id if actor.kind == "officer" else None
+
+
+def officer_in(action: bytes) -> str | None:
+    """The same from the action's bytes, which are canonical JSON of an object.
+
+    A void entry may be no action that this software can type: kind and id are looked for where they
+    would stand.
     """
-    if entry.typed is not None:
-        actor = entry.typed.actor
-        return actor.id if actor.kind == "officer" else None
-    value = entry.action.get("actor")
-    if not isinstance(value, dict) or value.get("kind") != "officer":
+    actor = _acted_decoder.decode(action).actor
+    if not isinstance(actor, dict) or actor.get("kind") != "officer":
         return None
-    officer = value.get("id")
+    officer = actor.get("id")
     return officer if isinstance(officer, str) and officer else None
 
 

@@ -15,7 +15,7 @@ from ledger.core.merkle import EMPTY_ROOT, leaf_hash
 from ledger.entry.entry import Entry, decode_entry
 from ledger.entry.log_state import LogState
 from ledger.entry.officer_check import OfficerCheck
-from ledger.entry.officer_index import officer_of
+from ledger.entry.officer_index import officer_in, officer_of
 from ledger.entry.officer_proof import Committed
 from tests.unit.projections_logs import Log, act, handed_over
 from tests.unit.test_officer_index import map_head
@@ -29,6 +29,7 @@ def entries_of(log: Log) -> list[Entry]:
         if isinstance(entry, Entry):
             state.judge(entry)
             found.append(entry)
+            assert officer_of(entry) == officer_in(entry.action_bytes)
     return found
 
 
@@ -59,11 +60,11 @@ def office() -> Log:
     return log
 
 
-def checked(log: Log, items: Iterable[Committed]) -> OfficerCheck:
+def checked(log: Log, items: Iterable[Committed], size: int | None = None) -> OfficerCheck:
     check = OfficerCheck(log.origin, items)
     for entry in entries_of(log):
-        check.add(entry)
-    check.finish()
+        check.add(officer_of(entry), bytes.fromhex(entry.leaf))
+    check.finish(check.size if size is None else size)
     return check
 
 
@@ -130,6 +131,20 @@ def test_a_commitment_beyond_the_end_is_not_passed_over() -> None:
     assert (finding.code, finding.index) == ("log.truncated", right.size)
 
 
+def test_what_lies_behind_a_break_is_not_known() -> None:
+    log = office()
+    items = [committed(log.records, size) for size in (3, 6, 8)]
+    size = len(log.records)
+    log.records[4] = log.records[4].replace(b"lan", b"tam")
+    check = checked(log, [*items, replace(items[0], size=size + 1)], size)
+    assert [finding.code for finding in check.findings] == [
+        "log.truncated",
+        "officers.not_compared",
+    ]
+    assert (check.findings[1].verdict, check.findings[1].index) == (Verdict.INDETERMINATE, 5)
+    assert check.checked == 1
+
+
 @pytest.mark.parametrize(
     ("actor", "officer"),
     [
@@ -158,4 +173,4 @@ def test_an_action_that_cannot_be_typed_is_counted_by_what_stands_there(
     text = json.dumps(action, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     entry = decode_entry(seal + b"\n" + text.encode())
     assert entry.typed is None
-    assert officer_of(entry) == officer
+    assert officer_of(entry) == officer_in(entry.action_bytes) == officer
