@@ -38,13 +38,15 @@ def create(home: Path, name: str = "witness.example/w1") -> None:
     assert made.returncode == 0, made.stderr
 
 
-def serve(home: Path, trace: Path | None = None, point: Point | None = None) -> Served:
+def serve(
+    home: Path, trace: Path | None = None, point: Point | None = None, path: str = ""
+) -> Served:
     """Serve it on a free port; with a trace under strace, killed at `point`."""
     words = command("witness", "serve", "--home", home, "--port", 0, "--lang", "en")
     if trace is None:
         process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     else:
-        process = start(words, trace, point)
+        process = start(words, trace, point, path=path)
     assert process.stderr is not None
     for line in process.stderr:
         if found := _SERVING.search(line):
