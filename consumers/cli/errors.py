@@ -80,6 +80,11 @@ def code_of(error: BaseException) -> int:
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
 
 
+def mark_of(verdict: Verdict) -> str:
+    """The sign of a verdict on stdout."""
+    return paint(_MARKS[verdict], _STYLES[verdict], sys.stdout)
+
+
 def finding_lines(
     finding: Finding, *, log: int | None = None, with_origin: bool = False
 ) -> list[str]:

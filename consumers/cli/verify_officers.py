@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from consumers.bootstrap import Settings, open_ledger
-from consumers.cli.errors import finding_lines
+from consumers.cli.errors import finding_lines, mark_of
 from consumers.cli.output import write
-from consumers.cli.terminal import paint, progress
+from consumers.cli.terminal import progress
 from consumers.witness_home import read_policy
 from ledger.adapters.tile_folder import TileFolder
 from ledger.app.limits import READ_RECORDS_MAX
@@ -29,8 +28,6 @@ from ledger.entry.officer_check import Commitments, OfficerCheck
 from ledger.entry.officer_index import officer_in, officer_of
 from ledger.entry.verification import Verification
 
-_STYLES: Final = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INDETERMINATE: "yellow"}
-_MARKS: Final = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.INDETERMINATE: "?"}
 _PROGRESS_ENTRIES: Final = 10_000
 
 
@@ -62,26 +59,31 @@ def _commitments(settings: Settings, name: str) -> Commitments:
 
 def _signed(settings: Settings, folder: TileFolder, origin: str) -> Checkpoint:
     policy, data = read_policy(settings.policy_path), folder.read_checkpoint()
-    code, message, verdict = "", "", Verdict.FAILED
     if data is None:
-        code, verdict = "checkpoint.missing", Verdict.INDETERMINATE
-        message = "no log of checkpoints is published: nothing commits to the officers' entries"
-    else:
-        try:
-            keys = policy.logs.get(origin, ())
-            return verify_checkpoint(parse_note(data), origin, keys, policy.cosigners).checkpoint
-        except NoteSignatureError as error:
-            code, message = "checkpoint.signature_invalid", str(error)
-        except NoteError as error:
-            code, message = "checkpoint.malformed", str(error)
-    raise FindingError(
-        Finding(
-            code=code,
-            verdict=verdict,
-            message=message,
-            origin=origin,
-            next_step="pal seal run publishes it" if data is None else "keep the file as evidence",
-        )
+        raise FindingError(_missing(origin, "no log of checkpoints is published"))
+    try:
+        keys = policy.logs.get(origin, ())
+        return verify_checkpoint(parse_note(data), origin, keys, policy.cosigners).checkpoint
+    except (NoteError, NoteSignatureError) as error:
+        is_false = isinstance(error, NoteSignatureError)
+        raise FindingError(
+            Finding(
+                code="checkpoint.signature_invalid" if is_false else "checkpoint.malformed",
+                verdict=Verdict.FAILED,
+                message=str(error),
+                origin=origin,
+                next_step="keep the file as evidence",
+            )
+        ) from error
+
+
+def _missing(origin: str, what: str) -> Finding:
+    return Finding(
+        code="checkpoint.missing",
+        verdict=Verdict.INDETERMINATE,
+        message=f"{what}: nothing commits to how many entries each officer has",
+        origin=origin,
+        next_step="pal seal run",
     )
 
 
@@ -91,7 +93,10 @@ def _counted(
     checked, findings = 0, list[Finding]()
     with open_ledger(settings) as ledger, progress("counting officers", "entries") as advance:
         for reader, result in zip(ledger.readers, results, strict=True):
-            check = OfficerCheck(reader.origin, commitments.of(reader.origin))
+            committed = commitments.of(reader.origin)
+            if not committed:
+                findings.append(_missing(reader.origin, "no round of checkpoints names this log"))
+            check = OfficerCheck(reader.origin, committed)
             for officer, leaf in _acts(reader, result):
                 check.add(officer, leaf)
                 if check.size % _PROGRESS_ENTRIES == 0:
@@ -125,8 +130,7 @@ def _acts(reader: LogReader, result: Verification) -> Iterator[tuple[str | None,
 
 def show_recount(recounted: Recount, number: int) -> None:
     """One more step, and what it found."""
-    verdict = worst(list(recounted.findings))
-    mark = paint(_MARKS[verdict], _STYLES[verdict], sys.stdout)
+    mark = mark_of(worst(list(recounted.findings)))
     title = "officers in the log of checkpoints, counted again"
     write(f"  {number} {mark} {title:<52} {recounted.checked:>10,}")
     for finding in recounted.findings:

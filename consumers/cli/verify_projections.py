@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from consumers.bootstrap import Settings, open_ledger
-from consumers.cli.errors import finding_lines
+from consumers.cli.errors import finding_lines, mark_of
 from consumers.cli.output import write
-from consumers.cli.terminal import paint, progress
-from ledger.core.findings import Finding, FindingError, Verdict, worst
+from consumers.cli.terminal import progress
+from ledger.core.findings import FindingError, Verdict, worst
 from ledger.entry.verification import Verification
 
 if TYPE_CHECKING:
     from projections.runtime.replaying import ProjectionCheck
 
-_STYLES: Final = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INDETERMINATE: "yellow"}
-_MARKS: Final = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.INDETERMINATE: "?"}
 _OF_DIGESTS: Final = frozenset(
     {"projection.digest_mismatch", "projection.not_recorded", "projection.other_version"}
 )
@@ -54,12 +51,9 @@ def show_replay(check: ProjectionCheck, steps_before: int) -> None:
         (1, "digests of projections in the log, by replay", check.digests, digests),
         (2, "rows of the read store, by replay", check.rows, rows),
     ):
-        write(f"  {steps_before + number} {_mark(found)} {title:<52} {checked:>10,}")
+        # What nothing was compared of is not passed.
+        verdict = worst(found) if found or checked else Verdict.INDETERMINATE
+        write(f"  {steps_before + number} {mark_of(verdict)} {title:<52} {checked:>10,}")
     for finding in check.findings:
         for line in finding_lines(finding, with_origin=True):
             write(line)
-
-
-def _mark(found: list[Finding]) -> str:
-    verdict = worst(found)
-    return paint(_MARKS[verdict], _STYLES[verdict], sys.stdout)

@@ -145,6 +145,16 @@ def test_a_log_of_checkpoints_that_cannot_be_relied_on_shows_nothing(
     assert (code, found(seen)) == (2, ["checkpoint.missing"])
 
 
+def test_a_log_that_no_round_names_is_not_passed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds = rounds_of(TileFolder(home / "tiles" / CHECKPOINTS))
+    publish(home, [replace(item, logs=item.logs[:1]) for item in rounds])
+    code, seen = verified(home, capsys)
+    assert (code, found(seen), seen["officers"]["checked"]) == (2, ["checkpoint.missing"], 3)
+    assert seen["officers"]["findings"][0]["origin"] == rounds[0].logs[1].origin
+
+
 def test_without_sealing_nothing_is_said_of_officers(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
