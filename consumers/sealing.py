@@ -83,8 +83,8 @@ def open_sealing(
     """Make the keys, the policy and the store, and record in each log that sealing is open.
 
     Gives the policy, and why it could not be recorded in some logs. Done again it completes what
-    was interrupted, and changes nothing else. `quorum` is how many of the witnesses; by default
-    all.
+    was interrupted, and records a policy that was edited. `quorum` is how many of the witnesses; by
+    default all.
     """
     settings, record = ledger.settings, action_recorder(ledger)
     if settings.policy_path.exists():
@@ -178,7 +178,7 @@ def _opened_actions(ledger: OpenLedger, signers: Signers, policy: Policy) -> dic
                 "policy_sha256": digest,
             },
             at,
-            signers[trust.origin][0].key.text(),
+            digest,
         )
         for number, trust in enumerate(ledger.trust)
     }
