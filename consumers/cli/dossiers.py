@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from cyclopts import Parameter
 
+from consumers.cli.audited import free
 from consumers.cli.dossier_checks import DossierChecks
 from consumers.cli.entries import event_row, no_dossier
 from consumers.cli.errors import PASSED
@@ -19,7 +20,7 @@ from consumers.cli.moments import (
     show_instant,
     show_within,
 )
-from consumers.cli.options import Lang, Reading
+from consumers.cli.options import NO_REVEAL, Lang, Reading, Reveal
 from consumers.cli.output import Column, format_cells, show_rows, show_value, write
 from consumers.cli.reveal import Revealer
 from consumers.cli.session import View, view
@@ -77,21 +78,24 @@ def dossiers(
     chosen = DossierFilter(status, holder, unit, procedure, text)
     words = ["late"] if late else []
     words += [f"{name}:{value}" for name, value in msgspec.structs.asdict(chosen).items() if value]
-    with view(reading) as shown:
+    asked = " ".join(["dossiers", *(word for word in words if not word.startswith("text:"))])
+    with view(reading, asked + free(text)) as shown:
         at = shown.moment.at
         states = list_dossiers(
             shown.live, at=at, late=late, as_of=shown.moment.as_of, chosen=chosen
         )
         shown.banner()
         rows = ({**_state_row(state), "late": is_late(state, at)} for state in states)
-        show_rows(
-            "dossiers",
-            COLUMNS,
-            rows,
-            basis=shown.basis(" ".join(words)),
-            form=reading.format,
-            lang=reading.language,
-            limit=reading.row_limit,
+        shown.gave(
+            show_rows(
+                "dossiers",
+                COLUMNS,
+                rows,
+                basis=shown.basis(" ".join(words)),
+                form=reading.format,
+                lang=reading.language,
+                limit=reading.row_limit,
+            )
         )
         if late:
             closed = sum(bool(state.delivered_at or state.ended_at) for state in states)
@@ -117,7 +121,7 @@ def _state_row(state: DossierState) -> dict[str, Any]:
 def show(
     dossier: str,
     *,
-    reveal: Annotated[bool, Parameter(negative="", help="Show sealed fields in clear.")] = False,
+    reveal: Reveal = NO_REVEAL,
     reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """Show one dossier: state, who held it and how long, every entry as a sentence.
@@ -128,11 +132,17 @@ def show(
     from projections.queries.dossiers import get_dossier  # noqa: PLC0415 - the same
     from projections.queries.registry import registry_as_of  # noqa: PLC0415 - the same
 
-    with view(reading) as shown:
+    with view(reading, f"dossier show {dossier}", reveal) as shown:
         found = get_dossier(shown.live, dossier, shown.moment.as_of)
         if found is None:
             raise no_dossier(dossier)
-        revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
+        shown.gave(1)
+        revealer = Revealer(
+            shown.ledger.keys,
+            reading.language,
+            is_open=reveal.reveal,
+            opened=shown.looked.opened,
+        )
         is_now_late = is_late(found.state, shown.moment.at)
         registry = registry_as_of(shown.live, shown.moment.as_of)
         checks = DossierChecks(found, shown.moment.at, registry)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
+from consumers.cli.audited import free
 from consumers.cli.errors import PASSED, UsageError
 from consumers.cli.options import Reading
 from consumers.cli.output import Column, show_rows
@@ -56,7 +57,10 @@ def duties(
     if duty and duty not in DUTY_WORDS:
         raise UsageError(f"{duty!r} is no duty", next_step="L1 to L24: docs/reference/duties.md")
     chosen = DossierFilter(unit=unit, procedure=procedure, text=text)
-    with view(reading) as shown:
+    words = [f"result:{result}", *([f"duty:{duty}"] if duty else []), *(["late"] * late)]
+    places = [f"unit:{unit}"] * bool(unit) + [f"procedure:{procedure}"] * bool(procedure)
+    asked = " ".join(["duties", *words, *places])
+    with view(reading, asked + free(text)) as shown:
         at, as_of = shown.moment.at, shown.moment.as_of
         named = None
         if late or chosen != EVERY:
@@ -69,15 +73,16 @@ def duties(
             for item in found
             if result in {"all", item.found.result} and duty in {"", item.found.duty}
         )
-        words = [f"result:{result}", *([f"duty:{duty}"] if duty else []), *(["late"] * late)]
-        show_rows(
-            "duties",
-            COLUMNS,
-            rows,
-            basis=shown.basis(" ".join(words)),
-            form=reading.format,
-            lang=reading.language,
-            limit=reading.row_limit,
+        shown.gave(
+            show_rows(
+                "duties",
+                COLUMNS,
+                rows,
+                basis=shown.basis(" ".join(words)),
+                form=reading.format,
+                lang=reading.language,
+                limit=reading.row_limit,
+            )
         )
     return PASSED
 

@@ -10,10 +10,11 @@ import msgspec
 from cyclopts import Parameter
 
 from consumers.bootstrap import utc_now
+from consumers.cli.audited import free
 from consumers.cli.errors import PASSED, NotFoundError, UsageError
-from consumers.cli.filters import Filter, parse_filter
+from consumers.cli.filters import KEYS, Filter, parse_filter
 from consumers.cli.moments import machine_instant, show_instant, show_within
-from consumers.cli.options import Lang, Reading
+from consumers.cli.options import NO_REVEAL, Lang, Reading, Reveal
 from consumers.cli.output import Column, show_rows, write
 from consumers.cli.reveal import Revealer
 from consumers.cli.session import View, view
@@ -77,7 +78,7 @@ def _chosen(shown: View, chosen: Filter) -> Iterator[TimelineRow]:
 
 def events(
     *words: str,
-    reveal: Annotated[bool, Parameter(negative="", help="Show sealed fields in clear.")] = False,
+    reveal: Reveal = NO_REVEAL,
     reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """List entries that fit a filter.
@@ -88,43 +89,56 @@ def events(
     Example: pal events actor:Resource10 action:approved occurred:2026-03
     """
     chosen = parse_filter(words, utc_now())
-    with view(reading) as shown:
+    keyed = [word for word in words if word.partition(":")[0] in KEYS and ":" in word]
+    others = " ".join(word for word in words if word not in keyed)
+    with view(reading, " ".join(["events", *keyed]) + free(others), reveal) as shown:
         shown.banner()
-        revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
+        revealer = _revealer(shown, reveal)
         rows = (event_row(row, reading.language, revealer) for row in _chosen(shown, chosen))
         _show("events", rows, shown, " ".join(words))
     return PASSED
 
 
-def _show(kind: str, rows: Iterable[Mapping[str, Any]], shown: View, chosen: str) -> int:
+def _show(kind: str, rows: Iterable[Mapping[str, Any]], shown: View, chosen: str) -> None:
     reading = shown.reading
-    return show_rows(
-        kind,
-        shown.columns(COLUMNS),
-        rows,
-        basis=shown.basis(chosen),
-        form=reading.format,
-        lang=reading.language,
-        limit=reading.row_limit,
+    shown.gave(
+        show_rows(
+            kind,
+            shown.columns(COLUMNS),
+            rows,
+            basis=shown.basis(chosen),
+            form=reading.format,
+            lang=reading.language,
+            limit=reading.row_limit,
+        )
+    )
+
+
+def _revealer(shown: View, reveal: Reveal) -> Revealer:
+    return Revealer(
+        shown.ledger.keys,
+        shown.reading.language,
+        is_open=reveal.reveal,
+        opened=shown.looked.opened,
     )
 
 
 def dossier_events(
     dossier: str,
     *,
-    reveal: Annotated[bool, Parameter(negative="", help="Show sealed fields in clear.")] = False,
+    reveal: Reveal = NO_REVEAL,
     reading: Reading = Reading(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """List every entry of a dossier.
 
     Example: pal dossier events H26.31.0007 --format jsonl
     """
-    with view(reading) as shown:
+    with view(reading, f"dossier events {dossier}", reveal) as shown:
         rows = list(_chosen(shown, Filter(dossier=dossier)))
         if not rows:
             raise no_dossier(dossier)
         shown.banner()
-        revealer = Revealer(shown.ledger.keys, reading.language, is_open=reveal)
+        revealer = _revealer(shown, reveal)
         made = (event_row(row, reading.language, revealer) for row in rows)
         _show("dossier_events", made, shown, f"dossier:{dossier}")
     return PASSED
@@ -144,7 +158,7 @@ def find(query: str, *, reading: Reading = Reading()) -> int:  # noqa: B008 - fr
     """
     from projections.queries.find import find as search  # noqa: PLC0415 - readers only
 
-    with view(reading) as shown, shown.store() as store:
+    with view(reading, f"find{free(query)}") as shown, shown.store() as store:
         shown.banner()
         hits = search(store, query)
         if not hits:
@@ -165,14 +179,16 @@ def find(query: str, *, reading: Reading = Reading()) -> int:  # noqa: B008 - fr
             }
             for hit in hits
         )
-        show_rows(
-            "find",
-            shown.columns(columns),
-            rows,
-            basis=shown.basis(query),
-            form=reading.format,
-            lang=reading.language,
-            limit=reading.row_limit,
+        shown.gave(
+            show_rows(
+                "find",
+                shown.columns(columns),
+                rows,
+                basis=shown.basis(query),
+                form=reading.format,
+                lang=reading.language,
+                limit=reading.row_limit,
+            )
         )
     return PASSED
 
@@ -195,39 +211,45 @@ def replay(
     if last < from_index:
         msg = f"--from-index {from_index} lies behind --to-index {last}"
         raise UsageError(msg, next_step="swap them")
-    with view(reading) as shown:
+    named = f"dossier:{dossier} " if dossier else ""
+    basis = f"{named}index:{from_index}..{'' if to_index is None else to_index}"
+    with view(reading, f"replay {basis}") as shown:
         chosen = Filter(dossier=dossier, first_index=from_index, last_index=last)
         rows = _replayed(shown, chosen)
         if dossier and not any(True for _ in _chosen(shown, chosen)):
             raise no_dossier(dossier)
         shown.banner()
-        named = f"dossier:{dossier} " if dossier else ""
-        basis = f"{named}index:{from_index}..{'' if to_index is None else to_index}"
         if reading.format != "table":
             columns = (*shown.columns(COLUMNS)[:-2], Column("changes"))
-            show_rows(
-                "replay",
-                columns,
-                rows,
-                basis=shown.basis(basis),
-                form=reading.format,
-                lang=reading.language,
-                limit=reading.row_limit,
+            shown.gave(
+                show_rows(
+                    "replay",
+                    columns,
+                    rows,
+                    basis=shown.basis(basis),
+                    form=reading.format,
+                    lang=reading.language,
+                    limit=reading.row_limit,
+                )
             )
             return PASSED
-        _tell(rows, shown, wait=step and sys.stdin.isatty())
+        # What is held back until it is recorded cannot be stepped through.
+        shown.gave(_tell(rows, shown, wait=step and sys.stdin.isatty() and not reading.inspection))
         write(text("read_verified", reading.language, index=shown.verified_to()))
         write(text("not_proved", reading.language))
     return PASSED
 
 
-def _tell(rows: Iterable[Mapping[str, Any]], shown: View, *, wait: bool) -> None:
+def _tell(rows: Iterable[Mapping[str, Any]], shown: View, *, wait: bool) -> int:
+    """Write each entry and what it changed; gives how many there were, up to the limit."""
     reading = shown.reading
     limit = reading.row_limit
-    for count, row in enumerate(rows):
+    count = 0
+    for row in rows:
         if limit and count >= limit:
             say(text("first_of", reading.language, n=limit, total=f">{limit}"))
-            return
+            break
+        count += 1
         place = shown.place(row["log"], row["index"])
         head = f"#{place}  {show_instant(row['occurred_at'])}  {safe_text(row['sentence'])}"
         write(paint(head, "bold", sys.stdout))
@@ -239,6 +261,7 @@ def _tell(rows: Iterable[Mapping[str, Any]], shown: View, *, wait: bool) -> None
             sys.stdout.flush()
             sys.stderr.write("[Enter]")
             input()
+    return count
 
 
 def _shown(value: object) -> str:

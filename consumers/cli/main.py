@@ -19,8 +19,8 @@ Data goes to stdout, talk to stderr. Exit codes: 0 passed, 1 failed (proved), 2 
 3 usage, 4 not found, 5 unavailable, 6 some input refused, 70 bug.
 
 It proves who recorded what, in which order, and that nothing was changed or removed since; not that
-what an officer wrote is true, nor that an action outside the system was recorded. Reading by this
-command line leaves no entry yet.
+what an officer wrote is true, nor that an action outside the system was recorded. Who reads leaves
+an entry with --inspection and with --reveal; other readings leave none.
 
 Try: pal demo
 """

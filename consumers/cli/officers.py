@@ -39,7 +39,7 @@ def officers(*, reading: Reading = Reading()) -> int:  # noqa: B008 - frozen; cy
     """
     from projections.queries.officers import list_officers  # noqa: PLC0415 - readers only
 
-    with view(reading) as shown, shown.store() as store:
+    with view(reading, "officers") as shown, shown.store() as store:
         shown.banner()
         columns = (Column("officer"), Column("entries", "number"), Column("dossiers", "number"))
         rows = (msgspec.structs.asdict(row) for row in list_officers(store))
@@ -60,7 +60,8 @@ def handovers(
     """
     from projections.queries.handovers import list_handovers, list_returns  # noqa: PLC0415 - readers only
 
-    with view(reading) as shown, shown.store() as store:
+    asked = "handovers returns" if returns else "handovers"
+    with view(reading, asked) as shown, shown.store() as store:
         shown.banner()
         if returns:
             shown_columns = (
@@ -82,14 +83,16 @@ def handovers(
 
 def _rows(kind: str, columns: Sequence[Column], rows: Iterable[Row], shown: View) -> None:
     reading = shown.reading
-    show_rows(
-        kind,
-        columns,
-        rows,  # rows of any struct
-        basis=shown.basis("returns" if kind == "returns" else ""),
-        form=reading.format,
-        lang=reading.language,
-        limit=reading.row_limit,
+    shown.gave(
+        show_rows(
+            kind,
+            columns,
+            rows,  # rows of any struct
+            basis=shown.basis("returns" if kind == "returns" else ""),
+            form=reading.format,
+            lang=reading.language,
+            limit=reading.row_limit,
+        )
     )
 
 
@@ -110,12 +113,13 @@ def report(
     now = utc_now()
     first = parse_moment(from_, end=False, now=now) if from_ else ""
     last = parse_moment(to, end=True, now=now) if to else ""
-    with view(reading) as shown, shown.store() as store:
+    chosen = f"actor:{officer} occurred:{first}..{last}"
+    with view(reading, f"officer report {chosen}") as shown, shown.store() as store:
         found = officer_report(store, officer, first, last)
         if found is None:
             msg = f"no entry of officer {officer!r} in this period"
             raise NotFoundError(msg, next_step="pal officers lists who has entries")
-        chosen = f"actor:{officer} occurred:{first}..{last}"
+        shown.gave(1)
         if reading.format != "table":
             value = msgspec.to_builtins(found)
             value.pop("heads")

@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 Format = Literal["table", "json", "csv", "jsonl"]
+Purpose = Literal[
+    "own_task",
+    "supervision",
+    "consultation",
+    "citizen_enquiry",
+    "inspection",
+    "complaint",
+    "support",
+    "statistics",
+]
+"""The codes of E20 as the domain has them; a start imports nothing of the ledger."""
 Lang = Literal["en", "vi"]
 
 DEFAULT_HOME = Path("pal-home")
@@ -64,9 +75,33 @@ class Reading(Common):
         int | None, Parameter(help="Rows at most; 0 for all. Default: table 200, others all.")
     ] = None
 
+    inspection: Annotated[
+        str, Parameter(help="Read under this inspection: what you ask is recorded in it (E77).")
+    ] = ""
+    by: Annotated[
+        str,
+        Parameter(env_var="PAL_BY", help="Your account, for what --inspection, --reveal record."),
+    ] = ""
+
     @property
     def row_limit(self) -> int:
         """Rows to show at most; 0 for all."""
         if self.limit is not None:
             return max(self.limit, 0)
         return 200 if self.format == "table" else 0
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reveal:
+    """What a command that can show sealed fields accepts besides."""
+
+    reveal: Annotated[
+        bool,
+        Parameter(negative="", help="Show sealed fields in clear; each dossier keeps who, why."),
+    ] = False
+    purpose: Annotated[Purpose | None, Parameter(help="Why, for --reveal.")] = None
+    purpose_ref: Annotated[str, Parameter(help="Which inspection, complaint or ticket.")] = ""
+
+
+NO_REVEAL: Final = Reveal()

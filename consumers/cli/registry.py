@@ -40,7 +40,7 @@ def registry(
     from ledger.domain.deadlines import local_date  # noqa: PLC0415 - the same
     from projections.queries.registry import registry_as_of  # noqa: PLC0415 - the same
 
-    with view(reading) as shown:
+    with view(reading, f"registry {kind} {name} on:{on}") as shown:
         at = shown.moment.at
         if on:
             at = parse_moment(on, end=False, now=parse_instant(at))
@@ -62,14 +62,16 @@ def registry(
             }
             for fact, value, entry in found
         )
-        show_rows(
-            "registry",
-            COLUMNS,
-            rows,
-            basis=shown.basis(f"{kind}:{name} on:{day}"),
-            form=reading.format,
-            lang=reading.language,
-            limit=reading.row_limit,
+        shown.gave(
+            show_rows(
+                "registry",
+                COLUMNS,
+                rows,
+                basis=shown.basis(f"{kind}:{name} on:{day}"),
+                form=reading.format,
+                lang=reading.language,
+                limit=reading.row_limit,
+            )
         )
     return PASSED
 

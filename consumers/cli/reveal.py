@@ -16,12 +16,19 @@ _ATTRIBUTE: Final = 3
 
 
 class Revealer:
-    """Replaces sealed fields of an action's data; `is_open` shows what still has its key."""
+    """Replaces sealed fields of an action's data; `is_open` shows those of dossiers that still have
+    their key, and notes in `opened` which streams they are of.
 
-    def __init__(self, keys: KeyStore, lang: Lang, *, is_open: bool) -> None:
+    What is sealed elsewhere stays masked: to open an officer's data takes two people (E76).
+    """
+
+    def __init__(
+        self, keys: KeyStore, lang: Lang, *, is_open: bool, opened: set[str] | None = None
+    ) -> None:
         self._keys = keys
         self._lang: Lang = lang
         self._is_open = is_open
+        self._streams = set[str]() if opened is None else opened
         self._opened: SubjectKeys | None = None
 
     def data(self, action: Action) -> dict[str, Any]:
@@ -62,11 +69,13 @@ class Revealer:
             return text("erased", self._lang)
         except KeyStoreError:
             return text("sealed", self._lang)
-        if not self._is_open:
+        if not self._is_open or not stream.startswith("dossier:"):
             return text("masked", self._lang)
         for place in (path, f"data.{path}"):
             try:
-                return open_text(key, stream, place, box)
+                opened = open_text(key, stream, place, box)
             except SealedError:
                 continue
+            self._streams.add(stream)
+            return opened
         return text("sealed", self._lang)

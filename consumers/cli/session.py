@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumers.bootstrap import OpenLedger, Settings, open_ledger, utc_now
+from consumers.cli.audited import Looked, audited
 from consumers.cli.errors import NotFoundError, UsageError, finding_lines
 from consumers.cli.moments import parse_moment, show_instant
-from consumers.cli.options import Common, Reading
+from consumers.cli.options import NO_REVEAL, Common, Reading, Reveal
 from consumers.cli.output import Basis, Column, basis_of, write
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
@@ -51,11 +52,19 @@ class Moment(msgspec.Struct, frozen=True):
 class View:
     """A caught-up read store, the ledger it was read from, and the moment asked for."""
 
-    def __init__(self, ledger: OpenLedger, store: ReadStore, reading: Reading) -> None:
+    def __init__(
+        self, ledger: OpenLedger, store: ReadStore, reading: Reading, looked: Looked
+    ) -> None:
         self.ledger = ledger
         self.live = store
         self.reading = reading
+        self.looked = looked
         self.moment = _moment(store, reading)
+
+    def gave(self, rows: int) -> None:
+        """Note how many rows were shown: at most the limit."""
+        limit = self.reading.row_limit
+        self.looked.rows += min(rows, limit) if limit else rows
 
     def basis(self, chosen: str = "") -> Basis:
         """The basis of an answer, with its filter in words."""
@@ -123,12 +132,16 @@ class View:
 
 
 @contextmanager
-def view(reading: Reading) -> Iterator[View]:
-    """Open the ledger, catch the read store up, and close both after use."""
+def view(reading: Reading, asked: str, reveal: Reveal = NO_REVEAL) -> Iterator[View]:
+    """Open the ledger, catch the read store up, and close both after use.
+
+    `asked` is what is asked, for the record that `audited` leaves where one is wanted.
+    """
     with open_ledger(settings_of(reading)) as ledger:
         store = _caught_up(ledger, reading)
         try:
-            yield View(ledger, store, reading)
+            with audited(ledger, store, reading, asked, reveal) as looked:
+                yield View(ledger, store, reading, looked)
         finally:
             store.close()
 

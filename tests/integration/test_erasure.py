@@ -58,9 +58,9 @@ def test_a_name_is_never_in_clear_and_gone_after_erasing(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert NAME not in read_all(home, capsys)
-    assert (
-        run(["dossier", "events", "P-1", "--home", str(home), "--reveal", "--format", "json"]) == 0
-    )
+    reveal = ["dossier", "events", "P-1", "--home", str(home), "--reveal", "--format", "json"]
+    reveal += ["--purpose", "own_task", "--by", "lan"]
+    assert run(reveal) == 0
     assert NAME in capsys.readouterr().out
     for path in home.rglob("*"):
         if path.is_file():
@@ -71,7 +71,7 @@ def test_a_name_is_never_in_clear_and_gone_after_erasing(
     capsys.readouterr()
     assert NAME not in read_all(home, capsys)
     assert "erased" in read_all(home, capsys)
-    run(["dossier", "events", "P-1", "--home", str(home), "--reveal", "--format", "json"])
+    run(reveal)
     assert NAME not in capsys.readouterr().out
     assert run(["verify", "--home", str(home)]) == 0
     assert "PASSED" in capsys.readouterr().out

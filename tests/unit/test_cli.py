@@ -227,6 +227,7 @@ def test_vietnamese(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_erased_is_gone_everywhere(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ("--home", str(home))
     words = ("dossier", "events", "H1", "--reveal", "--format", "jsonl", *place)
+    words += ("--purpose", "own_task", "--by", "lan")
     assert "Hồ Thị Mẫu" in ask(capsys, *words)
     assert "Hồ Thị Mẫu" not in ask(capsys, "dossier", "events", "H1", "--format", "jsonl", *place)
     erase = ("keys", "erase", "H1", *place)

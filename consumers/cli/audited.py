@@ -1,0 +1,133 @@
+"""What a reading leaves behind: E77 in its inspection, E20 in each dossier that was shown in clear.
+
+Nothing is shown before it is recorded: what a command writes is held back until its entries are in
+the log, and stays unseen where they cannot be recorded. Without `--inspection` and `--reveal` a
+command reads the files of its home and leaves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from consumers.bootstrap import OpenLedger, utc_now
+from consumers.cli.errors import UsageError
+from consumers.cli.options import NO_REVEAL, Reading, Reveal
+from ledger.app.submission import LedgerError
+from ledger.core.action import Action, Actor, OccurredAt, decode_action, stream_id
+from ledger.core.ids import log_number, uuid7_text
+from ledger.core.times import format_instant
+
+if TYPE_CHECKING:
+    from projections.store.sqlite import ReadStore
+
+_QUERY_CHARACTERS_MAX: Final = 4_000
+"""The field's own limit."""
+
+
+class Looked:
+    """What a command gave: how many rows, and from which streams something sealed in clear."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.opened: set[str] = set()
+
+
+def free(words: str) -> str:
+    """Words that somebody typed, by their hash: they may be a person's name (P1)."""
+    return f" words:{sha256(words.encode()).hexdigest()[:16]}" if words else ""
+
+
+@contextmanager
+def audited(
+    ledger: OpenLedger, store: ReadStore, reading: Reading, asked: str, reveal: Reveal = NO_REVEAL
+) -> Iterator[Looked]:
+    """Hold back what is written inside, record who looked at what, then show it.
+
+    `asked` is the question without anything personal. Raises `UsageError` where it is not said who
+    asks or why, and whatever recording raises.
+    """
+    looked = Looked()
+    if not reading.inspection and not reveal.reveal:
+        yield looked
+        return
+    _check(store, reading, reveal)
+    held = io.StringIO()
+    try:
+        with redirect_stdout(held):
+            yield looked
+    except LedgerError:
+        _record(ledger, _entries(reading, reveal, asked, looked))
+        raise
+    _record(ledger, _entries(reading, reveal, asked, looked))
+    sys.stdout.write(held.getvalue())
+
+
+def _check(store: ReadStore, reading: Reading, reveal: Reveal) -> None:
+    """Who asks and why must be said; an inspection must be open, and who asks of its team."""
+    if not reading.by:
+        msg = "who reads is recorded with --inspection and --reveal"
+        raise UsageError(msg, next_step="say --by ACCOUNT")
+    if reveal.reveal and not reveal.purpose:
+        msg = "sealed fields are shown for a purpose, which is recorded"
+        raise UsageError(msg, next_step="say --purpose, e.g. --purpose citizen_enquiry")
+    if not reading.inspection:
+        return
+    opened = store.rows(
+        "SELECT action FROM timeline WHERE stream = ? AND type = 'inspection.opened.v1' "
+        "ORDER BY version DESC LIMIT 1",
+        (stream_id("inspection", reading.inspection),),
+    )
+    if not opened:
+        msg = f"no inspection {reading.inspection!r} is opened in this ledger"
+        raise UsageError(msg, next_step="record its inspection.opened.v1 first (pal import)")
+    team = decode_action(opened[0][0]).data.get("team", [])
+    if team and reading.by not in team:
+        msg = f"{reading.by} is not of the team of inspection {reading.inspection}"
+        raise UsageError(msg, next_step="ask somebody who is, or who may open another")
+
+
+def _entries(reading: Reading, reveal: Reveal, asked: str, looked: Looked) -> list[Action]:
+    found = []
+    if reading.inspection:
+        query = asked[:_QUERY_CHARACTERS_MAX]
+        data: dict[str, Any] = {"query": query, "rows": looked.rows, "purpose": "inspection"}
+        stream = stream_id("inspection", reading.inspection)
+        found.append(_entry("inspection.audit_access.v1", stream, reading, data))
+    for stream in sorted(looked.opened):
+        purpose = {"purpose": reveal.purpose, "fields_class": "personal"}
+        ref = reveal.purpose_ref or reading.inspection
+        if ref:
+            purpose["purpose_ref"] = ref
+        found.append(_entry("dossier.viewed.v1", stream, reading, purpose))
+    return found
+
+
+def _entry(type_name: str, stream: str, reading: Reading, data: dict[str, Any]) -> Action:
+    now = utc_now()
+    kind: Literal["auditor", "officer"] = "auditor" if reading.inspection else "officer"
+    return Action(
+        id=uuid7_text(int(now.timestamp() * 1000), os.urandom(10)),
+        type=type_name,
+        stream=stream,
+        occurred_at=OccurredAt(format_instant(now), "instant"),
+        actor=Actor(kind=kind, id=reading.by),
+        data=data,
+    )
+
+
+def _record(ledger: OpenLedger, entries: list[Action]) -> None:
+    """Record each entry in the log of its stream, in Kafka where no writer owns that log."""
+    from consumers.workers.own_entries import record_as  # noqa: PLC0415 - only when it is asked for
+
+    by_log: dict[int, list[Action]] = {}
+    for entry in entries:
+        by_log.setdefault(log_number(entry.stream, len(ledger.trust)), []).append(entry)
+    for number, actions in sorted(by_log.items()):
+        asyncio.run(record_as(ledger, number, actions, "source"))
