@@ -1,105 +1,29 @@
 """A process that decodes and hashes records for one that folds them, on a core of its own.
 
 It says what `facts_of` says; how records continue the log, and which signatures hold, stays with
-the fold. It is told nothing but records. It ends with its standard input, so also when its owner is
-killed.
+the fold. It is told nothing but records.
 """
 
 from __future__ import annotations
 
-import fcntl
-import gc
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from typing import IO, Final
 
 import msgspec
 
+from ledger.adapters.pipe_process import PipeProcess, answer_requests
 from ledger.app.read_facts import Facts, facts_of
 
-_LENGTH_BYTES: Final = 4
-_SET_PIPE_SIZE: Final = 1031
-_PIPE_BYTES: Final = 2**20
-_STOP_SECONDS: Final = 2.0
-_COLLECTION_THRESHOLD: Final = 200_000
 
-
-_values_decoder = msgspec.msgpack.Decoder(list[bytes | None])
-_facts_decoder = msgspec.msgpack.Decoder(Facts)
-
-
-class ReadProcess:
-    """One such process. Requests are answered in their order; any number may be under way."""
+class ReadProcess(PipeProcess[Sequence[bytes | None], Facts]):
+    """One such process: asked with the values of some records, it answers with their facts."""
 
     def __init__(self) -> None:
-        # -P: a folder named ledger in the working directory is not what is meant.
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
-            [sys.executable, "-P", "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        # Two threads: while one waits for an answer the next request lies ready for the process.
-        self._writing = ThreadPoolExecutor(1, "pal-read-process")
-        self._reading = ThreadPoolExecutor(1, "pal-read-process")
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                fcntl.fcntl(_there(pipe), _SET_PIPE_SIZE, _PIPE_BYTES)
-
-    def ask(self, values: Sequence[bytes | None]) -> Future[Facts]:
-        """The facts of some records; raises `OSError` or `EOFError` where the process has ended."""
-        self._writing.submit(_send, _there(self._process.stdin), values)
-        return self._reading.submit(self._receive)
-
-    def _receive(self) -> Facts:
-        return _facts_decoder.decode(_take(_there(self._process.stdout)))
-
-    def close(self) -> None:
-        """End it; what is under way is not waited for. Safe to call again."""
-        self._process.kill()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_SECONDS)
-        self._writing.shutdown(cancel_futures=True)
-        self._reading.shutdown(cancel_futures=True)
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                _there(pipe).close()
-
-
-def _there(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        msg = "the process has no pipes"
-        raise OSError(msg)
-    return pipe
-
-
-def _send(pipe: IO[bytes], value: object) -> None:
-    data = msgspec.msgpack.encode(value)
-    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
-    pipe.flush()
-
-
-def _take(pipe: IO[bytes]) -> bytes:
-    header = pipe.read(_LENGTH_BYTES)
-    length = int.from_bytes(header, "big")
-    data = pipe.read(length) if len(header) == _LENGTH_BYTES else b""
-    if len(header) < _LENGTH_BYTES or len(data) < length:
-        msg = "the process that reads ahead has ended"
-        raise EOFError(msg)
-    return data
+        super().__init__(__name__, Facts)
 
 
 def main() -> None:
     """Answer requests until the input ends."""
-    # Decoding makes no reference cycles, but so many objects that Python would look for some all
-    # the time: a fifth of the whole work.
-    gc.set_threshold(_COLLECTION_THRESHOLD)
-    with suppress(EOFError, OSError, KeyboardInterrupt):
-        while True:
-            values = _values_decoder.decode(_take(sys.stdin.buffer))
-            _send(sys.stdout.buffer, facts_of(values))
+    answer_requests(msgspec.msgpack.Decoder(list[bytes | None]), facts_of)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ import msgspec
 
 from ledger.app.group import SealedEntry
 from ledger.app.limits import READ_RECORDS_MAX
+from ledger.app.ports import Record
 from ledger.app.submission import LedgerError
 from ledger.core.chain import Head
 from ledger.entry.entry import decode_entry
+from ledger.entry.verification import Stored
 
 APPLICATION_ID: Final = 0x50414C31
 """`PAL1` in the file's header: `file` and SQLite's tools show whose file it is."""
@@ -48,6 +50,11 @@ _SCHEMA: Final = (
 _INSERT: Final = (
     "INSERT INTO entry (idx, leaf, stream, version, action_id, data) VALUES (?, ?, ?, ?, ?, ?)"
 )
+
+
+_INDEX_MIN: Final = -(2**63)
+_INDEX_MAX: Final = 2**63 - 1
+"""Whatever integer somebody wrote into the file; that the last is left out harms nobody."""
 
 
 class LogFileError(LedgerError):
@@ -175,11 +182,29 @@ def last_index(connection: sqlite3.Connection) -> int:
     return -1 if row[0] is None else int(row[0])
 
 
-def iterate_rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    """Every row in the order of its index, read straight from the table, in bounded memory."""
+def iterate_rows(
+    connection: sqlite3.Connection, first: int | None = None, end: int | None = None
+) -> Iterator[Row]:
+    """Rows in the order of their index, all or from `first` up to `end` (not included), read
+    straight from the table, in bounded memory."""
     cursor = connection.execute(
-        "SELECT idx, leaf, stream, version, action_id, data FROM entry NOT INDEXED ORDER BY idx"
+        "SELECT idx, leaf, stream, version, action_id, data FROM entry NOT INDEXED"
+        " WHERE idx >= ? AND idx < ? ORDER BY idx",
+        (_INDEX_MIN if first is None else first, _INDEX_MAX if end is None else end),
     )
     while rows := cursor.fetchmany(READ_RECORDS_MAX):
         for row in rows:
             yield Row(*row)
+
+
+def claimed_of(row: Row) -> tuple[Record, Stored]:
+    """A row as the verifier takes it: the entry's bytes, and what is stored beside them."""
+    stored = Stored(_as_bytes(row.leaf).hex(), row.stream, row.version, row.action_id)
+    return Record(row.index, _as_bytes(row.data)), stored
+
+
+def _as_bytes(value: object) -> bytes:
+    # Whoever rewrites the file can rewrite its schema: a column may then hold anything.
+    if isinstance(value, bytes):
+        return value
+    return str(value).encode(errors="surrogateescape")

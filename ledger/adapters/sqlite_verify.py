@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from ledger.adapters.sqlite_table import connect, iterate_rows, read_head_row, read_row
-from ledger.app.ports import Record
+from ledger.adapters import verify_process
+from ledger.adapters.sqlite_table import (
+    claimed_of,
+    connect,
+    iterate_rows,
+    read_head_row,
+    read_row,
+)
+from ledger.adapters.verify_process import Request, Rows, Task, verify_tasks
 from ledger.core.chain import EMPTY_HEAD, Head
 from ledger.core.findings import Finding, Verdict
+from ledger.entry.checkpoint_check import CheckpointCheck
 from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
-from ledger.entry.verify import SeenHead, Stored, Verification, Verifier
+from ledger.entry.segment import Claimed
+from ledger.entry.verify import SeenHead, Verification, Verifier
 
 PROBLEMS_MAX: Final = 100
 _PROGRESS_ROWS: Final = 10_000
@@ -28,13 +37,6 @@ def _origin_of(connection: sqlite3.Connection) -> str:
         return "" if row is None else decode_entry(row.data).seal.origin
     except (EntryError, NewerFormatError, sqlite3.Error):
         return ""
-
-
-def _as_bytes(value: object) -> bytes:
-    # Whoever rewrites the file can rewrite its schema: a column may then hold anything.
-    if isinstance(value, bytes):
-        return value
-    return str(value).encode(errors="surrogateescape")
 
 
 def _check_file(connection: sqlite3.Connection, origin: str, verifier: Verifier) -> None:
@@ -67,29 +69,31 @@ def verify_file(
     expect: Head | None = None,
     seen: Iterable[SeenHead] = (),
     logs: int | None = None,
+    checkpoints: CheckpointCheck | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Verify the log at `path`; `on_progress` gets the number of rows read so far.
 
     Nothing of the file is believed: origin, genesis leaf and number of logs come from the
-    caller's trust. Raises
-    `LogFileError` where the file is missing or no log at all.
+    caller's trust, the policy of the checkpoints too. Many rows are read by other processes, one
+    for each core. Raises `LogFileError` where the file is missing or no log at all.
     """
     with closing(connect(path)) as connection:
         # One read transaction: a writer may go on meanwhile, this sees one moment.
         connection.execute("BEGIN")
         name = origin or _origin_of(connection)
         verifier = Verifier(
-            name, genesis_leaf, expect, seen=seen, every_record_counts=True, logs=logs
+            name,
+            genesis_leaf,
+            expect,
+            seen=seen,
+            every_record_counts=True,
+            logs=logs,
+            checkpoints=checkpoints,
         )
         head: Head | None = None
         try:
-            for count, row in enumerate(iterate_rows(connection), 1):
-                leaf = _as_bytes(row.leaf).hex()
-                stored = Stored(leaf, row.stream, row.version, row.action_id)
-                verifier.add(Record(row.index, _as_bytes(row.data)), stored)
-                if on_progress is not None and count % _PROGRESS_ROWS == 0:
-                    on_progress(count)
+            _read_file(path, connection, verifier, on_progress)
             head = read_head_row(connection) or EMPTY_HEAD
             _check_file(connection, name, verifier)
         except sqlite3.Error as error:
@@ -104,3 +108,38 @@ def verify_file(
                 )
             )
         return verifier.finish(stored_head=head)
+
+
+def _read_file(
+    path: Path,
+    connection: sqlite3.Connection,
+    verifier: Verifier,
+    on_progress: Callable[[int], None] | None,
+) -> None:
+    """Add every row."""
+    first, last, count = connection.execute(
+        "SELECT min(idx), max(idx), count(*) FROM entry"
+    ).fetchone()
+    if count <= verify_process.FEW_ENTRIES_MAX or first != 0 or last != count - 1:
+        # Few, or with holes: row by row.
+        for done, row in enumerate(iterate_rows(connection), 1):
+            verifier.add(*claimed_of(row))
+            if on_progress is not None and done % _PROGRESS_ROWS == 0:
+                on_progress(done)
+        return
+
+    def records(position: int, end: int) -> Iterable[Claimed]:
+        return map(claimed_of, iterate_rows(connection, position, end))
+
+    def tasks() -> Iterator[Task]:
+        step = verify_process.PART_ENTRIES
+        for position in range(1, count, step):
+            rows = Rows(str(path.absolute()), position, min(position + step, count))
+            keys = list(verifier.state.keys)
+            request = Request(rows, verifier.state.origin, keys, sorted(verifier.cuts))
+            yield Task(request, records)
+
+    # The genesis first: it names the keys.
+    for record, stored in records(0, 1):
+        verifier.add(record, stored)
+    verify_tasks(verifier, tasks(), verify_process.processes(), on_progress=on_progress)

@@ -22,6 +22,7 @@ from ledger.entry.entry import Entry, NewerFormatError
 from ledger.entry.found import FINDINGS_MAX, Found
 from ledger.entry.log_state import LogState, Stray, StrayTracker
 from ledger.entry.recorded_twice import RecordedTwice
+from ledger.entry.segment import Segment, SegmentStream
 from ledger.entry.verification import (
     CheckpointSummary,
     RecordLike,
@@ -77,6 +78,9 @@ class Verifier:
         self._next_position = 0
         self._genesis_leaf = ""
         self._stopped = False
+        self._segment_signatures = 0
+        self._last_submission = ""
+        self._stray_indices: set[int] = set()
         self._summary: CheckpointSummary | None = None
 
     def add(self, record: RecordLike, stored: Stored | None = None) -> None:
@@ -100,6 +104,51 @@ class Verifier:
         self._links += 1
         self._tracker.counted(admitted.leaf)
         self._accept(record, admitted)
+
+    def add_segment(self, segment: Segment) -> bool:
+        """Take entries that hold by themselves, if they go on from here; else nothing is changed,
+        and their records are to be added one by one. What is found is the same either way.
+        """
+        state = self.state
+        if (
+            self._stopped
+            or segment.position != self._next_position
+            or state.head != (segment.index, segment.prev)
+            or self._root.size != segment.index
+            or segment.recorded_at[0] < state.recorded_at
+            or any(state.keys.role_of(key) is None for key in segment.keys)
+            or not all(map(self._is_continued_by, segment.streams))
+            or any(0 <= n - segment.index < segment.count for n in self._stray_indices)
+        ):
+            return False
+        for part in segment.streams:
+            state.set_stream_head(part.stream, StreamHead(part.last_version, part.last_leaf))
+        state.head = Head(segment.index + segment.count, segment.leaf)
+        state.recorded_at = segment.recorded_at[1]
+        is_counted = bool(segment.ends[0]) and segment.ends[0] == self._last_submission
+        self._segment_signatures += segment.submissions - is_counted
+        self._last_submission = segment.ends[1]
+        self._next_position = segment.end
+        self._records += segment.count
+        self._links += segment.count
+        self._stream_links += segment.count
+        self._stored += segment.stored
+        self._actions.join(segment.actions)
+        for subtree in segment.subtrees:
+            self._root.append_subtree(*subtree)
+        self._compare_here()
+        return True
+
+    def _is_continued_by(self, part: SegmentStream) -> bool:
+        before = self.state.stream_head(part.stream)
+        return before == (part.version - 1, part.prev) and (
+            before.version > 0 or self.state.holds(part.stream)
+        )
+
+    @property
+    def cuts(self) -> frozenset[int]:
+        """The sizes at which a segment has to end, because something is compared there."""
+        return self._rooted | self._watched.keys()
 
     def _accept(self, record: RecordLike, entry: Entry) -> None:
         index = self.state.head.size
@@ -178,6 +227,8 @@ class Verifier:
     def _stray(self, record: RecordLike, stray: Stray, stored: Stored | None) -> None:
         if not self._strict:
             self._strays += 1
+            if stray.entry is not None:
+                self._stray_indices.add(stray.entry.seal.index)
             self._fail(
                 "log.stray",
                 f"this record does not count: {stray.reason}",
@@ -354,7 +405,7 @@ class Verifier:
                 self._found.report(finding, is_of_step=False)
 
     def _result(self, head: Head, stored_head: Head | None) -> Verification:
-        signatures = self.state.keys.verifications
+        signatures = self.state.keys.verifications + self._segment_signatures
         checked = (
             int(self._root.size > 0),
             self._records - self._malformed,

@@ -1,0 +1,173 @@
+"""Read in parts or record by record, by other processes or here: the one verifier says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ledger.adapters import verify_process
+from ledger.adapters.pipe_process import PipeProcess
+from ledger.adapters.sqlite_verify import verify_file
+from ledger.adapters.verify_log import verify_log
+from ledger.adapters.verify_process import Bundles, Read, Request, Rows, answer
+from ledger.app.ports import Record
+from ledger.core.chain import Head, StreamHead
+from ledger.core.findings import Verdict
+from ledger.core.merkle import leaf_hash
+from ledger.entry.segment import Segment
+from ledger.entry.verify import SeenHead, Verification, Verifier
+from tests.properties.test_tamper_sqlite import SIZE, write_log
+from tests.unit.test_verify import HEAD, LEAF, LOG, ORIGIN, chain
+
+
+class Records:
+    """A log's records in memory, behind the port of a reader."""
+
+    origin = ORIGIN
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def read(self, position: int, limit: int) -> Sequence[Record]:
+        return [r for r in self._records if r.position >= position][: min(limit, 3)]
+
+    def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
+        raise NotImplementedError
+
+    def end(self) -> int:
+        return self._records[-1].position + 1
+
+    def close(self) -> None:
+        pass
+
+
+def one_by_one(records: Sequence[Record], *, is_strict: bool, seen: int) -> Verification:
+    verifier = verifier_of(is_strict=is_strict, seen=seen)
+    for record in records:
+        verifier.add(record)
+    return verifier.finish()
+
+
+def verifier_of(*, is_strict: bool, seen: int) -> Verifier:
+    heads = [SeenHead("somebody", seen, leaf_hash(LOG[seen - 1]).hex())] if seen else []
+    return Verifier(ORIGIN, LEAF, seen=heads, every_record_counts=is_strict)
+
+
+STREAM = StreamHead(0, "0" * 64)
+OTHERS = [
+    *chain(2, Head(3, leaf_hash(LOG[2]).hex()), StreamHead(2, leaf_hash(LOG[2]).hex()), note="b"),
+    *chain(2, HEAD, StreamHead(6, HEAD.leaf)),
+    LOG[2].replace(b"C-0092", b"C-0093", 1),
+    LOG[3].replace(b'"v":1', b'"v":2', 1),
+]
+PIECES: list[bytes | None] = [*LOG, *OTHERS, None, b"noise"]
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    kept=st.lists(st.booleans(), min_size=len(LOG), max_size=len(LOG)),
+    put=st.lists(st.tuples(st.integers(0, 8), st.sampled_from(PIECES)), max_size=4),
+    gap=st.integers(0, 30),
+    part=st.integers(1, 6),
+    is_strict=st.booleans(),
+    seen=st.integers(0, len(LOG)),
+)
+def test_whatever_lies_in_a_log_parts_and_single_records_give_the_same(
+    kept: list[bool],
+    put: list[tuple[int, bytes | None]],
+    gap: int,
+    part: int,
+    is_strict: bool,
+    seen: int,
+) -> None:
+    values: list[bytes | None] = [
+        data for data, keep in zip(LOG, kept, strict=True) if keep or sum(kept) < 4
+    ]
+    for place, data in put:
+        if data is None and is_strict:
+            continue  # only a Kafka partition holds records without a value
+        values.insert(min(place, len(values)), data)
+    records = [Record(n + 3 * (n >= gap), data) for n, data in enumerate(values)]
+    found = one_by_one(records, is_strict=is_strict, seen=seen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_process, "FEW_ENTRIES_MAX", 0)
+        patch.setattr(verify_process, "PART_ENTRIES", part)
+        patch.setattr(verify_process, "processes", lambda: 0)
+        verifier = verifier_of(is_strict=is_strict, seen=seen)
+        parts = verify_log(Records(records), verifier)
+    # What is verified before it is known whether it counts is verified all the same.
+    assert parts.signatures >= found.signatures or found.voids
+    assert replace(parts, signatures=0, steps=()) == replace(found, signatures=0, steps=())
+    assert [(s.title, s.verdict) for s in parts.steps] == [
+        (s.title, s.verdict) for s in found.steps
+    ]
+
+
+def test_a_whole_log_is_one_segment_behind_its_genesis() -> None:
+    verifier = verifier_of(is_strict=True, seen=0)
+    verifier.add(Record(0, LOG[0]))
+    values = verify_process.Values(1, LOG[1:])
+    keys = list(verifier.state.keys)
+    (segment,) = answer(Request(values, ORIGIN, keys, [])).parts
+    assert isinstance(segment, Segment)
+    assert (segment.index, segment.count, segment.submissions) == (1, 6, 6)
+    for cuts in ([3], [3, 5], [1, 2, 3, 4, 5, 6, 7]):
+        parts = answer(Request(values, ORIGIN, keys, cuts)).parts
+        ends = [part.index + part.count for part in parts if isinstance(part, Segment)]
+        assert ends == [*[cut for cut in cuts if 1 < cut < 7], 7]
+    # Of another origin, or of keys that are not known, nothing is said.
+    assert not any(
+        isinstance(part, Segment)
+        for request in (Request(values, "other/0", keys, []), Request(values, ORIGIN, [], []))
+        for part in answer(request).parts
+    )
+    assert verifier.add_segment(segment)
+    assert verifier.finish().head == HEAD
+    assert not verifier.add_segment(segment)
+
+
+@pytest.mark.parametrize("how", ["processes", "killed", "not started"])
+def test_other_processes_decide_nothing(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.sqlite"
+    genesis_leaf, head = write_log(path)
+    expected = verify_file(path, genesis_leaf=genesis_leaf, expect=head)
+    started = []
+
+    class Process(PipeProcess[Request, Read]):
+        def __init__(self, module: str, kind: type[Read]) -> None:
+            if how == "not started":
+                raise OSError("no more processes")
+            super().__init__(module, kind)
+            started.append(self)
+            if how == "killed":
+                self._process.kill()
+
+    monkeypatch.setattr(verify_process, "PipeProcess", Process)
+    monkeypatch.setattr(verify_process, "FEW_ENTRIES_MAX", 0)
+    monkeypatch.setattr(verify_process, "PART_ENTRIES", 5)
+    monkeypatch.setattr(verify_process, "processes", lambda: 2)
+    done: list[int] = []
+    found = verify_file(path, genesis_leaf=genesis_leaf, expect=head, on_progress=done.append)
+    assert found == expected
+    assert found.verdict is Verdict.PASSED
+    assert done == sorted(done)
+    assert done[-1] == SIZE - 1
+    assert len(started) == (0 if how == "not started" else 2)
+
+
+def test_a_file_that_is_no_log_is_a_rest(tmp_path: Path) -> None:
+    rows = Rows(str(tmp_path / "missing.sqlite"), 1, 9)
+    (rest,) = answer(Request(rows, ORIGIN, [], [])).parts
+    assert (rest.position, rest.end) == (1, 9)
+    bundles = Bundles(str(tmp_path), 3, 0, 3, True)
+    read = answer(Request(bundles, ORIGIN, [], []))
+    assert (read.parts, [facts.is_whole for facts in read.facts]) == ([], [False])
