@@ -44,7 +44,7 @@ def replay(settings: Settings, results: Sequence[Verification]) -> ProjectionChe
 
 
 def show_replay(check: ProjectionCheck, steps_before: int) -> None:
-    """Two more steps, and what they found."""
+    """Two more steps, as of which entries, and what they found."""
     digests = [item for item in check.findings if item.code in _OF_DIGESTS]
     rows = [item for item in check.findings if item.code not in _OF_DIGESTS]
     for number, title, checked, found in (
@@ -54,6 +54,9 @@ def show_replay(check: ProjectionCheck, steps_before: int) -> None:
         # What nothing was compared of is not passed.
         verdict = worst(found) if found or checked else Verdict.INDETERMINATE
         write(f"  {steps_before + number} {mark_of(verdict)} {title:<52} {checked:>10,}")
+    for name, heads in (("digests as of", check.recorded_at), ("store as of", check.shown_at)):
+        sizes = ", ".join(f"{origin} {head.size:,}" for origin, head in heads.items())
+        write(f"  {name:<16} {sizes or 'nothing'}")
     for finding in check.findings:
         for line in finding_lines(finding, with_origin=True):
             write(line)

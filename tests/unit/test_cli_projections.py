@@ -57,7 +57,13 @@ def test_an_edited_row_is_found_and_a_rebuild_mends_it(
     assert finding["stream"].startswith("dossier:")
     assert run(["verify", "--projections", "--home", str(home)]) == 1
     shown = capsys.readouterr().out
-    for words in ("✗ FAILED", "9 ✗ rows of the read store", "8 ✓ digests of projections"):
+    for words in (
+        "✗ FAILED",
+        "9 ✗ rows of the read store",
+        "8 ✓ digests of projections",
+        "digests as of    demo/0 657\n",
+        "store as of      demo/0 664\n",
+    ):
         assert words in shown, words
     # Without the option nothing is folded: the log itself is right.
     assert run(["verify", "--home", str(home)]) == 0
