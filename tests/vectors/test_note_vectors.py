@@ -34,6 +34,9 @@ from ledger.entry.note_keys import (
 HERE = Path(__file__).parent
 TESSERA: dict[str, Any] = json.loads((HERE / "tessera_log.json").read_text(encoding="utf-8"))
 ML_DSA: dict[str, str] = json.loads((HERE / "ml_dsa_checkpoint.json").read_text(encoding="utf-8"))
+COSIGNED: dict[str, Any] = json.loads(
+    (HERE / "witness_cosignatures.json").read_text(encoding="utf-8")
+)
 LOG_KEY = parse_verifier_key(TESSERA["verifier_key"])
 ORIGIN = "example.com/log/testdata"
 
@@ -116,6 +119,16 @@ def test_a_cosignature_that_torchwood_accepts() -> None:
     ]
     same_key = VerifierKey(WITNESS.key.name, Algorithm.ED25519, WITNESS.key.public)
     assert same_key.id.hex() == "3218362d"
+
+
+def test_cosignatures_that_two_witnesses_in_go_gave_our_client_verify() -> None:
+    note = parse_note(TESSERA["checkpoints"][15].encode())
+    keys = [parse_verifier_key(each["verifier_key"]) for each in COSIGNED["witnesses"]]
+    lines = "".join(each["line"] for each in COSIGNED["witnesses"])
+    whole = parse_note(note.encode() + lines.encode())
+    opened = verify_checkpoint(whole, ORIGIN, [LOG_KEY], keys)
+    assert [signed.key for signed in opened.cosignatures] == keys
+    assert len(keys) == 2
 
 
 def test_an_ml_dsa_checkpoint_of_torchwood_verifies() -> None:
