@@ -3,9 +3,11 @@ exhaustively, growth at random, and every altered byte of a proof."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from hashlib import sha256
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from msgspec.structs import replace
 from ledger.core.merkle import ProofError, RootAccumulator
 from ledger.entry.officer_index import OfficerIndex, OfficerLeaf, OfficerMap, OfficerRow
 from ledger.entry.officer_proof import (
+    PROOF_BYTES_MAX,
     Committed,
     OfficerIndexError,
     OfficerProof,
@@ -233,3 +236,74 @@ def test_a_file_whose_officers_are_out_of_order_is_refused(names: tuple[str, str
     altered = data.replace(b'["a",1,', b"@").replace(b'["b",1,', second).replace(b"@", first)
     with pytest.raises(OfficerIndexError, match="sorted"):
         parse_officer_map(altered, committed(officers))
+
+
+def by_the_page(v: int = 1, **more: Any) -> bytes:
+    """The proof of officer a in a map of a and b, written from docs/formats/officer-index.md."""
+    made = by_officer("aba")
+    roots = {officer: tree_head(leaves).hex() for officer, leaves in made.items()}
+    other = sha256(f"\0pal/officer/v1\nb\n1\n{roots['b']}\n".encode()).hexdigest()
+    leaf = {"count": 2, "officer": "a", "path": [other], "position": 0, "root": roots["a"]}
+    proof = {
+        "leaves": [leaf],
+        "officer": "a",
+        "officers": 2,
+        "origin": ORIGIN,
+        "size": SIZE,
+        "v": v,
+    }
+    return json.dumps(proof | more, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_a_proof_file_is_the_one_that_the_page_describes() -> None:
+    officers = index_of("aba").map()
+    assert prove_officer(officers, "a", ORIGIN, SIZE).encode() == by_the_page()
+    whole = (
+        f'{{"leaves":[["a",2,"{tree_head(by_officer("aba")["a"]).hex()}"],'
+        f'["b",1,"{entry_leaf(1).hex()}"]],"origin":"{ORIGIN}","size":{SIZE},"v":1}}'
+    )
+    assert encode_officer_map(officers, ORIGIN, SIZE) == whole.encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        by_the_page(v=2),
+        by_the_page(v=0),
+        by_the_page(more="1"),
+        by_the_page(officer="a" * PROOF_BYTES_MAX),
+        by_the_page(leaves=[*json.loads(by_the_page())["leaves"]] * 3),
+        by_the_page(leaves=[{**json.loads(by_the_page())["leaves"][0], "more": 1}]),
+        by_the_page(size=-1),
+        by_the_page(officer=""),
+    ],
+)
+def test_a_file_of_another_form_is_refused(data: bytes) -> None:
+    with pytest.raises(OfficerIndexError):
+        parse_officer_proof(data)
+
+
+@pytest.mark.parametrize("end", [b'"v":2}', b'"v":0}', b'"v":1,"w":1}'])
+def test_a_map_file_of_another_form_is_refused(end: bytes) -> None:
+    officers = index_of("aba").map()
+    data = encode_officer_map(officers, ORIGIN, SIZE)
+    with pytest.raises(OfficerIndexError):
+        parse_officer_map(data.replace(b'"v":1}', end), committed(officers))
+
+
+def test_parts_that_make_no_file_are_not_written() -> None:
+    proof = prove_officer(index_of("ab").map(), "a", ORIGIN, SIZE)
+    for altered in (
+        replace(proof, officer="\ud800"),
+        replace(proof, size=-1),
+        replace(proof, v=2),
+        replace(proof, leaves=(*proof.leaves, *proof.leaves, *proof.leaves)),
+    ):
+        with pytest.raises(OfficerIndexError):
+            altered.encode()
+
+
+def test_how_many_are_missing_is_said() -> None:
+    leaf = shown(index_of("abacab").map(), "a")
+    with pytest.raises(OfficerIndexError, match="2 entries of 'a', the log had 3"):
+        check_complete(leaf, by_officer("abacab")["a"][:2])
