@@ -179,7 +179,11 @@ def _import_shared(
 
 
 def _show_summary(summary: ImportSummary, file: Path) -> None:
-    done = "nothing new: every event is recorded already" if not summary.recorded else "recorded"
+    done = "nothing new: every event is recorded already"
+    if summary.recorded:
+        done = "recorded"
+    elif summary.problems:
+        done = "nothing recorded"
     mark = paint("✓", "green", sys.stdout) if not summary.problems else "▲"
     write(f"{mark} {safe_text(file.name)} from {safe_text(summary.source)}: {done}")
     write(f"  cases {summary.cases:,}  events {summary.events:,}")
@@ -198,6 +202,8 @@ def _tell_problems(problems: tuple[ImportProblem, ...], errors: Path | None) -> 
         say(f"{paint('✗ REFUSED', 'red', sys.stderr)}  case {safe_text(problem.case)}")
         place = f"{problem.file}" + (f", line {problem.line}" if problem.line else "")
         say(f"  what      {safe_text(f'{place}, {problem.field}: {problem.reason}')}")
+        if problem.value:
+            say(f"  value     {safe_text(problem.value)}")
     if len(problems) > PROBLEMS_SHOWN:
         say(f"  … and {len(problems) - PROBLEMS_SHOWN:,} more")
     if problems:

@@ -18,6 +18,7 @@ from ledger.app.intake import check_action_bytes, check_signatures
 from ledger.app.submission import LedgerError, RefusedError, SignedAction
 from ledger.core.action import Action
 from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide, evolve
+from ledger.domain.events import PERSONAL_NAMES
 from ledger.domain.importing import CaseError
 from ledger.domain.upcasting import upcast
 from ledger.entry.entry import decode_entry
@@ -86,7 +87,8 @@ class _Feeding:
         except RefusedError as error:
             stream.bad = True
             stream.found = []
-            part.problem(line.line, line.stream, error.field or error.code, str(error))
+            field = error.field or error.code
+            part.problem(line.line, line.stream, field, str(error), _value(field, error.value))
             return
         if not stream.bad:
             stream.found.append((line, action))
@@ -111,10 +113,15 @@ def _finish(part: LogImport, name: str, stream: _OpenStream) -> None:
     try:
         new, known = _new_actions(part, name, stream.found)
     except CaseError as error:
-        part.refuse(error.line, name, error.field, error.reason)
+        part.refuse(error.line, name, error.field, error.reason, error.value)
         return
     part.known += known
     part.queue(new)
+
+
+def _value(field: str, value: object) -> object:
+    """What was refused, for whoever sent it; what should be sealed is not repeated."""
+    return value if PERSONAL_NAMES.isdisjoint(field.split(".")) else None
 
 
 def _new_actions(
@@ -156,7 +163,7 @@ def _possible(part: LogImport, stream: str) -> Callable[[int, Action], int | Non
         action = upcast(action)
         decision = decide(state, action, DEFAULT_RULES)
         if isinstance(decision, Impossible):
-            raise CaseError(line, decision.field, decision.message)
+            raise CaseError(line, decision.field, decision.message, decision.value)
         state = evolve(state, action, state.version + 1)
         return state.version
 

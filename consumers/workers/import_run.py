@@ -50,14 +50,19 @@ Progress = Callable[[int, int], None]
 """(events done, events in the file)."""
 
 
+VALUE_CHARACTERS_MAX: Final = 200
+"""Of a value that is refused: enough to find it in the line that is named beside it."""
+
+
 class ImportProblem(msgspec.Struct, frozen=True):
-    """Why a case was refused: where, which field, and the reason."""
+    """Why a case was refused: where, which field, the reason, and the value as JSON ("" = none)."""
 
     file: str
     line: int
     case: str
     field: str
     reason: str
+    value: str = ""
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
@@ -113,14 +118,15 @@ class LogImport:
         """Actions that wait to be sent, and their bytes."""
         return len(self._window), self._bytes
 
-    def refuse(self, line: int, case: str, field: str, reason: str) -> None:
+    def refuse(self, line: int, case: str, field: str, reason: str, value: object = None) -> None:
         """Note that a case is refused, and why."""
         self.refused += 1
-        self.problem(line, case, field, reason)
+        self.problem(line, case, field, reason, value)
 
-    def problem(self, line: int, case: str, field: str, reason: str) -> None:
+    def problem(self, line: int, case: str, field: str, reason: str, value: object = None) -> None:
         """Note one of several problems of a case."""
-        self.problems.append(ImportProblem(self.file, line, case, field, reason))
+        shown = "" if value is None else msgspec.json.encode(value).decode()[:VALUE_CHARACTERS_MAX]
+        self.problems.append(ImportProblem(self.file, line, case, field, reason, shown))
 
     def known_digest(self, action_id: str) -> bytes | None:
         """SHA-256 of the action that is recorded or queued under an id."""

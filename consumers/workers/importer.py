@@ -202,7 +202,8 @@ def _take_case(
             raise wrong
         _add_case(part, stream, case, rules, sealer, repeated)
     except CaseError as error:
-        part.refuse(error.line or case.line, case.name, error.field, error.reason)
+        line = error.line or case.line
+        part.refuse(line, case.name, error.field, error.reason, error.value)
     except LedgerError:
         if not run.give_up(part):
             raise
@@ -296,7 +297,7 @@ def _check_possible(part: LogImport, actions: Sequence[tuple[int, Action]], *, b
     for line, action in actions:
         decision = decide(state, action, DEFAULT_RULES)
         if isinstance(decision, Impossible):
-            raise CaseError(line, decision.field, decision.message)
+            raise CaseError(line, decision.field, decision.message, decision.value)
         state = evolve(state, action, state.version + 1)
 
 

@@ -303,7 +303,9 @@ class ProcedureLedger(Application[str]):
         version, state = loaded.version, loaded.state
         decision = decide(state, upcast(action), loaded.rules)
         if isinstance(decision, Impossible):
-            raise RefusedError(decision.code, decision.message, field=decision.field)
+            raise RefusedError(
+                decision.code, decision.message, field=decision.field, value=decision.value
+            )
         derived = tuple(
             self._derived_action(action, item.type, item.data, place)
             for place, item in enumerate(decision.derived)

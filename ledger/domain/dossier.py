@@ -48,11 +48,12 @@ class Possible(msgspec.Struct, frozen=True):
 
 
 class Impossible(msgspec.Struct, frozen=True):
-    """The action cannot have happened to this dossier; `field` names what says so."""
+    """The action cannot have happened to this dossier; `field` and `value` are what says so."""
 
     code: str
     message: str
     field: str
+    value: str | int
 
 
 Decision = Possible | Impossible
@@ -79,12 +80,16 @@ def _impossible(state: DossierState, action: Action) -> Impossible | None:
             f"{action.type} cannot be the first action of {action.stream}: "
             "a dossier begins with submission, acceptance or import",
             "type",
+            action.type,
         )
     if action.type in _OFFER_ANSWERS:
         offer_id = data.get("offer_id", "")
         if all(offer.offer_id != offer_id for offer in state.open_offers):
             return Impossible(
-                "custody.offer_not_open", f"offer {offer_id} is not open", "data.offer_id"
+                "custody.offer_not_open",
+                f"offer {offer_id} is not open",
+                "data.offer_id",
+                offer_id,
             )
     if action.type in _SUPPLEMENT_ANSWERS:
         answered = data.get("round")
@@ -95,11 +100,15 @@ def _impossible(state: DossierState, action: Action) -> Impossible | None:
                 if answered is None
                 else f"a supplement of round {answered} was never asked for",
                 "type" if answered is None else "data.round",
+                action.type if answered is None else answered,
             )
-    if action.type in _PAYMENT_ANSWERS and data.get("obligation_id") not in state.obligations:
-        return Impossible(
-            "payment.not_requested",
-            f"obligation {data.get('obligation_id')} was never issued",
-            "data.obligation_id",
-        )
+    if action.type in _PAYMENT_ANSWERS:
+        obligation_id = data.get("obligation_id", "")
+        if obligation_id not in state.obligations:
+            return Impossible(
+                "payment.not_requested",
+                f"obligation {obligation_id} was never issued",
+                "data.obligation_id",
+                obligation_id,
+            )
     return None

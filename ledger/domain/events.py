@@ -169,12 +169,8 @@ PERSONAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 `after` of a correction is sealed where the field that it corrects is one of these.
 """
 
-_PERSONAL_NAMES: Final = frozenset(
-    name
-    for type_name, names in PERSONAL_FIELDS.items()
-    if type_name.startswith("dossier.")
-    for name in names
-)
+PERSONAL_NAMES: Final = frozenset(name for names in PERSONAL_FIELDS.values() for name in names)
+"""Names of fields that hold personal data in some type: what stands there is never repeated."""
 
 
 class EventError(ValueError):
@@ -215,7 +211,7 @@ def decode_event(type_name: str, data: Mapping[str, Any]) -> EventData:
                 _check(type_name, f"data.{name}[{place}]", text, check)
     if isinstance(event, d.EventCorrected) and isinstance(event.after, str):
         corrected = event.field.rpartition(".")[2]
-        if corrected in _PERSONAL_NAMES:
+        if corrected in PERSONAL_NAMES:
             reason = f"{corrected} is personal: seal what it is corrected to"
             raise EventError(type_name, "data.after", event.after, reason)
     return event

@@ -67,13 +67,17 @@ class SourceCase(msgspec.Struct, frozen=True):
 
 
 class CaseError(ValueError):
-    """Why a case is refused: line, field, and the reason."""
+    """Why a case is refused: line, field, the reason, and the value that stands there.
 
-    def __init__(self, line: int, field: str, reason: str) -> None:
+    The value is for whoever sent it alone; None where there is none, or the reason says it.
+    """
+
+    def __init__(self, line: int, field: str, reason: str, value: object = None) -> None:
         super().__init__(reason)
         self.line = line
         self.field = field
         self.reason = reason
+        self.value = value
 
 
 class ActivityMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
