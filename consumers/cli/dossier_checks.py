@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ledger.domain.corrections import Correction
     from ledger.domain.duty import DutyResult
     from ledger.domain.registry import Registry
+    from ledger.domain.step_budget import StepBudget
     from projections.queries.dossiers import DossierView
 
 
@@ -39,7 +40,9 @@ class DossierChecks:
         from ledger.domain.deadlines import local_date  # noqa: PLC0415 - the same
         from ledger.domain.due_check import due_findings  # noqa: PLC0415 - the same
         from ledger.domain.duties import check_duties  # noqa: PLC0415 - the same
+        from ledger.domain.duty import DutyCase  # noqa: PLC0415 - the same
         from ledger.domain.guards import guard_findings  # noqa: PLC0415 - the same
+        from ledger.domain.step_budget import step_budget  # noqa: PLC0415 - the same
 
         self.state = found.state
         self.clocks: Clocks = clocks(found.state, at)
@@ -52,6 +55,7 @@ class DossierChecks:
         entries = [(row.version, row.current) for row in found.entries]
         self.versions = {action.id: version for version, action in entries}
         self.corrections: tuple[Correction, ...] = corrections(entries)
+        self.budget: StepBudget | None = step_budget(DutyCase(entries, registry, rules, at))
         self.duties: tuple[DutyResult, ...] = check_duties(entries, registry, rules, at)
         actions = [action for _, action in entries]
         # As of what had occurred by then, entries between may be left out: what was derived from
@@ -80,6 +84,7 @@ class DossierChecks:
                 "office": clocks.office,
             },
             "statutory_days": msgspec.to_builtins(self.statutory) if self.statutory else {},
+            "step_budget": msgspec.to_builtins(self.budget) if self.budget else {},
             "findings": msgspec.to_builtins(self.findings),
             "duties": [
                 {
@@ -98,6 +103,11 @@ class DossierChecks:
             used, left = self.statutory.used, self.statutory.left
             key = "dossier.statutory" if left >= 0 else "dossier.statutory_late"
             write(told(key, lang, used=used, allotted=self.statutory.allotted, over=-left))
+        if self.budget is not None:
+            budget = self.budget
+            hours = [f"{s / 3600:.1f}" for s in (budget.used_seconds, budget.allotted_seconds)]
+            step = safe_text(budget.step)
+            write(told("dossier.step", lang, step=step, used=hours[0], allotted=hours[1]))
         if clocks.applicant or clocks.external:
             write(
                 told(

@@ -192,6 +192,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "working days used {used} of {allotted}: {over} over",
             "đã dùng {used} trên {allotted} ngày làm việc: quá {over}",
         ),
+        "dossier.step": (
+            "step {step}: {used} of {allotted} working hours used",
+            "bước {step}: đã dùng {used} trên {allotted} giờ làm việc",
+        ),
         "dossier.duties": (
             "duties: {kept} kept · {broken} broken · {indeterminate} cannot be known",
             "nghĩa vụ: {kept} đã thực hiện · {broken} vi phạm · {indeterminate} không xác định",

@@ -34,8 +34,17 @@ def wait(state: DossierState, name: str) -> Changes:
     return {**in_status(name), "status_before_wait": state.status_before_wait or state.status}
 
 
-def back(state: DossierState) -> Changes:
-    """After the last wait: where the dossier stood, or processing once it was accepted."""
+def back(
+    state: DossierState, open_supplements: tuple[int, ...], open_obligations: tuple[str, ...]
+) -> Changes:
+    """After a wait: what is still waited for; after the last one where the dossier stood, or
+    processing once it was accepted."""
+    if state.status in WAITING and open_supplements:
+        return in_status("appraisal_supplement" if state.accepted_at else "intake_supplement")
+    if state.status in WAITING and open_obligations:
+        return in_status("awaiting_payment")
+    if open_supplements or open_obligations:
+        return {}
     if state.status not in WAITING:
         return {"status_before_wait": ""}
     before = state.status_before_wait or ("processing" if state.accepted_at else "submitted")

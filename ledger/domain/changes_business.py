@@ -73,9 +73,8 @@ def _still_open(state: DossierState, data: Mapping[str, Any]) -> tuple[int, ...]
 def _supplement_received(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
     if not data.get("complete", True):
         return {}
-    still_open = _still_open(state, data)
-    waits = {} if still_open or state.open_obligations else back(state)
-    return {"open_supplements": still_open, **waits}
+    left = _still_open(state, data)
+    return {"open_supplements": left, **back(state, left, state.open_obligations)}
 
 
 def _supplement_lapsed(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:

@@ -75,8 +75,7 @@ def _obligation(state: DossierState, action: Action, data: Mapping[str, Any]) ->
 
 def _paid(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
     left = tuple(item for item in state.open_obligations if item != data.get("obligation_id"))
-    waits = {} if left or state.open_supplements else back(state)
-    return {"open_obligations": left, **waits}
+    return {"open_obligations": left, **back(state, state.open_supplements, left)}
 
 
 def _payment_failed(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:

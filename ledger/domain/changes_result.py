@@ -24,11 +24,11 @@ def _issued(state: DossierState, action: Action, data: Mapping[str, Any]) -> Cha
 
 
 def _negative(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:
+    """A decision against the applicant takes the same path: number, issue, result desk."""
     return {
         "outcome": "negative",
         "phase": "await_number",
         "decided_by": (*state.decided_by, action.actor.id),
-        "issued_at": action.occurred_at.at,
     }
 
 

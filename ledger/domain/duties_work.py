@@ -30,7 +30,8 @@ SUBSTANTIVE: Final = frozenset(
 )
 """Work that moves a dossier on (DOMAIN.md 2.1, S); views, notes and hand-overs are not."""
 
-_HOLDING: Final = ("custody_accepted", "returned_to_result_desk", "result_delivered")
+HOLDING: Final = ("custody_accepted", "returned_to_result_desk", "result_delivered")
+"""What ends the holder's step."""
 
 
 def handed_over_by_both(case: DutyCase) -> Iterator[Check]:
@@ -66,7 +67,7 @@ def steps_within_budget(case: DutyCase) -> Iterator[Check]:
     """
     for step in case.of("custody_accepted"):
         after = step.after
-        until = case.first_after(step, *_HOLDING)
+        until = case.first_after(step, *HOLDING)
         budget = case.registry.step(after.procedure, after.step, step.on) if after.step else None
         if budget is not None and budget.budget_hours:
             yield _within_hours(case, step, until, budget.budget_hours, budget.entry)
@@ -91,7 +92,7 @@ def _within_hours(
                 timedelta(),
             )
             for stretches in (
-                _office_time(case, step.at, end),
+                office_time(case, step.at, end),
                 [(start, stop) for start, stop, _ in case.down(step.at, end)],
             )
         )
@@ -107,7 +108,7 @@ def _within_hours(
     return kept("step_in_budget", *entries)
 
 
-def _office_time(case: DutyCase, start: str, end: str) -> Iterator[tuple[str, str]]:
+def office_time(case: DutyCase, start: str, end: str) -> Iterator[tuple[str, str]]:
     """The stretches between two instants in which nobody but the office was waited for."""
     since, waiting = start, ""
     for step in case.steps:

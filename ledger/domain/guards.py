@@ -47,9 +47,10 @@ FROM: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "dossier.negative_decision_issued.v1": _IN_WORK,
         "dossier.returned_to_result_desk.v1": _IN_WORK,
         "dossier.financial_obligation_issued.v1": _EVERY - ENDS,
-        "dossier.withdrawn.v1": _EVERY - ENDS - {"unknown"},
+        # Before acceptance the applicant's word has ended it already; the office records it.
+        "dossier.withdrawn.v1": _BEFORE - {"unknown"} | _IN_WORK | {"withdrawn"},
         "dossier.processing_stopped.v1": _IN_WORK,
-        "dossier.reopened.v1": ENDS,
+        "dossier.reopened.v1": frozenset({"withdrawn", "stopped", "delivered"}),
         "dossier.merged.v1": _EVERY - ENDS,
     }
 )

@@ -28,6 +28,7 @@ FIGURES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "overdue_open": ("those past their due date", "open dossiers with a due date"),
         "apologised": ("those with a written apology", "late dossiers, open or ended"),
         "online": ("those handed in online", "dossiers handed in, channel known"),
+        "full_online": ("those whose result came online too", "delivered dossiers, channel known"),
         "digitised": ("those with every paper component scanned", "accepted dossiers"),
         "e_results": ("those with a signed electronic result", "dossiers with a result issued"),
         "reused": ("papers found and not asked for", "looks whether the state has a paper"),
@@ -86,6 +87,7 @@ def count_dossier(actions: Sequence[Action], at: str) -> list[Counted]:
     return [
         *_deadlines(actions, states[-1], at),
         *_intake(actions),
+        *_whole_way(actions),
         *_results(actions),
         *_reuse(actions),
         *_money_and_voice(actions),
@@ -136,6 +138,20 @@ def _intake(actions: Sequence[Action]) -> Iterator[Counted]:
             accepted = accepted or action
     if accepted is not None:
         yield _part("digitised", accepted, papers <= scanned)
+
+
+def _whole_way(actions: Sequence[Action]) -> Iterator[Counted]:
+    """Online from end to end: handed in online, and the last result delivered without a desk."""
+    channel = ""
+    delivered: Action | None = None
+    for action in actions:
+        if _name(action) == "submitted":
+            channel = action.data.get("channel", "")
+        elif _name(action) == "result_delivered":
+            delivered = action
+    if channel and delivered is not None:
+        came = delivered.data.get("channel") == "online" or delivered.data.get("e_result")
+        yield _part("full_online", delivered, channel == "online" and came)
 
 
 def _papers(components: Iterable[Mapping[str, object]]) -> set[str]:

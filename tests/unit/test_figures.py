@@ -85,6 +85,7 @@ def test_each_figure_counts_what_it_says():
         "overdue_open": (0, 0),
         "apologised": (0, 1),
         "online": (1, 2),
+        "full_online": (0, 2),
         "digitised": (1, 2),
         "e_results": (1, 2),
         "reused": (1, 2),
@@ -99,6 +100,25 @@ def test_each_figure_counts_what_it_says():
     assert got["satisfied"].counted == got["satisfied"].others == (GOOD[8].id,)
     assert got["paid_online"].share is None
     assert got["on_time"].share == 0.5
+
+
+def test_online_from_end_to_end_is_more_than_handed_in_online():
+    def way(handed: str, **delivered: object) -> list[Action]:
+        return [
+            act("submitted", "w", "a", 0, kind="applicant", channel=handed),
+            act("result_delivered", "w", "lan", DAY, **delivered),
+        ]
+
+    ways = [
+        way("online", channel="online"),
+        way("online", channel="direct", e_result=True),
+        way("online", channel="direct"),
+        way("direct", channel="online"),
+        way("", channel="online"),
+        way("online")[:1],
+    ]
+    assert numbers(found(*ways)["full_online"]) == (2, 4)
+    assert numbers(found(*ways)["online"]) == (4, 5)
 
 
 def test_what_was_mended_counts():
@@ -181,7 +201,7 @@ def scored(**shares: tuple[int, int]) -> Score:
 def test_points_by_weights_and_what_was_not_measured_is_said():
     whole = scored(**dict.fromkeys(FIGURES, (3, 4)))
     assert (whole.points, whole.of, whole.whole) == (75.0, 100, 100)
-    part = scored(on_time=(9, 10), apologised=(1, 2), online=(1, 4))
+    part = scored(on_time=(9, 10), apologised=(1, 2), full_online=(1, 4))
     assert (part.points, part.of) == (20 * 0.7 + 12 * 0.25, 32)
     groups = {group.name: group for group in part.groups}
     assert groups["progress"].points == 20 * 0.7

@@ -8,10 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 import ledger.domain.duties as module
+from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.core.action import Action
 from ledger.domain.duties import DUTIES
+from ledger.domain.duty import DutyCase
 from ledger.domain.duty_words import DUTY_WORDS, REASON_WORDS, RESULT_WORDS
-from ledger.domain.registry import build_registry
+from ledger.domain.registry import Registry, build_registry
+from ledger.domain.step_budget import step_budget
 from tests.unit.domain.actions import act, action_id
 from tests.unit.domain.duty_cases import (
     BEGUN,
@@ -21,6 +24,7 @@ from tests.unit.domain.duty_cases import (
     GIVEN_OUT,
     HELD,
     ISSUED,
+    REGISTRY,
     SENT,
     TAKEN,
     WHOLE,
@@ -77,6 +81,29 @@ def test_a_unit_that_takes_a_dossier_assigns_it_in_time() -> None:
     ended = by("processing_stopped", 6, 5, "hoa")
     assert said("L8", [*BEGUN, offer, taken, ended]) == ("broken", "never_assigned")
     assert said("L8", [*BEGUN, offer, taken], at=moment(3, 10)) == ("not_applicable", "not_due")
+
+
+def test_what_is_left_of_a_step_s_budget_as_at_a_moment() -> None:
+    """Sixteen hours from 08:00 on the 3rd; on the 4th at 09:00 eight and one are used."""
+
+    def left(actions: list[Action], at: str, known: Registry = REGISTRY) -> list[int] | None:
+        budget = step_budget(DutyCase(whole(actions), known, DEFAULT_RULES, at))
+        if budget is None:
+            return None
+        assert (budget.step, budget.entry) == ("appraisal", action_id(906))
+        return [s // 3600 for s in (budget.used_seconds, budget.left_seconds)]
+
+    start = [*BEGUN, replace(GIVEN, step="appraisal"), HELD]
+    back = by("custody_offered", 8, 5, "minh", 7, to_unit="committee", to_officer="hoa")
+    assert left(start, moment(4)) == [9, 7]
+    assert left(start, moment(6)) == [25, -9]
+    assert left([*start, ask(20, 4)], moment(20)) == [9, 7], "the applicant's time is not counted"
+    assert left([*start, back], moment(5)) == [17, -1], "offered is not yet given"
+    took = by("custody_accepted", 9, 5, "hoa", 8, offer_id=action_id(8))
+    assert left([*start, back, took], moment(6)) is None, "its step has no budget"
+    assert left(start, moment(4), EMPTY) is None
+    assert left(BEGUN, moment(4)) is None
+    assert left([*start, by("processing_stopped", 10, 4, "hoa")], moment(5)) is None
 
 
 def test_a_step_keeps_its_budget_without_the_waits() -> None:

@@ -90,6 +90,43 @@ def test_a_unit_that_accepts_waits_for_an_assignment() -> None:
     assert (state.assigned, state.co_officers) == ("minh", ("an",))
 
 
+def test_while_two_things_are_waited_for_the_status_is_what_is_left() -> None:
+    """5 until the papers are there, 6 until it is paid, whichever is answered first."""
+    both = [
+        *BEGUN,
+        act(5, "supplement_requested", "2026-03-04", who="minh"),
+        act(6, "financial_obligation_issued", "2026-03-05", {"amount": 10}, who="minh"),
+    ]
+    paid = act(7, "payment_confirmed", "2026-03-06", {"obligation_id": action_id(6)})
+    received = act(8, "supplement_received", "2026-03-09")
+    seen = []
+    for order in ((paid, received), (received, paid)):
+        state = recorded(both)
+        seen.append([state.portal_status])
+        for action in order:
+            state = record(state, action)
+            seen[-1].append(state.portal_status)
+    assert seen == [[6, 5, 4], [6, 6, 4]]
+    intake = recorded(
+        [
+            BEGUN[0],
+            act(5, "financial_obligation_issued", "2026-03-02", {"amount": 10}),
+            act(6, "supplement_requested", "2026-03-02", {"stage": "intake"}),
+            act(7, "payment_confirmed", "2026-03-03", {"obligation_id": action_id(5)}),
+        ]
+    )
+    assert intake.status == "intake_supplement"
+
+
+def test_what_is_paid_at_the_result_leads_back_to_the_desk() -> None:
+    state = recorded([*BEGUN, *RESULT[:-1]])
+    owed = act(40, "financial_obligation_issued", "2026-03-10", {"amount": 10, "timing": 4})
+    state = record(state, owed)
+    assert state.portal_status == 6
+    state = record(state, act(41, "payment_confirmed", "2026-03-10", {"obligation_id": owed.id}))
+    assert (state.portal_status, codes(state)) == (9, [])
+
+
 def test_the_step_and_its_due_time_come_with_custody() -> None:
     offer = act(3, "custody_offered", "2026-03-03", {"due_step_at": "2026-03-09T10:00:00.000000Z"})
     state = recorded([*BEGUN[:2], replace(offer, step="appraisal"), BEGUN[3]])
@@ -164,6 +201,21 @@ def test_before_acceptance_the_applicant_s_word_is_enough_to_withdraw() -> None:
     assert record(later, act(6, "withdrawn", "2026-03-04")).portal_status == 7
 
 
+def test_an_office_that_records_the_withdrawal_afterwards_breaks_nothing() -> None:
+    asked = act(5, "withdrawal_requested", "2026-03-03", kind="applicant", who="a-1")
+    state = recorded([BEGUN[0], asked, act(6, "withdrawn", "2026-03-04")])
+    assert (state.status, codes(state)) == ("withdrawn", [])
+    at_desk = recorded([*BEGUN, *RESULT[:-1], act(40, "withdrawn", "2026-03-11")])
+    assert codes(at_desk) == ["dossier.out_of_order"], "the result lies ready"
+
+
+def test_what_ended_by_refusal_or_merger_is_not_reopened() -> None:
+    refused = recorded([BEGUN[0], act(5, "refused", "2026-03-03", {"ground": "x"})])
+    merged = recorded([*BEGUN, act(5, "merged", "2026-03-04", {"into": "d-4"})])
+    for state in (refused, merged):
+        assert codes(record(state, act(6, "reopened", "2026-03-05"))) == ["dossier.out_of_order"]
+
+
 def test_reopening_begins_a_new_round_and_voids_the_result() -> None:
     state = recorded([*BEGUN, *RESULT])
     state = record(state, act(50, "reopened", "2026-04-01", {"approver": "hoa"}, who="hoa"))
@@ -214,6 +266,20 @@ def test_delivered_without_issue_is_found_and_recorded() -> None:
         state.version,
     )
     assert all((finding.message, finding.expected, finding.actual, finding.next_step))
+
+
+def test_a_negative_decision_is_issued_by_its_number_and_seal_like_any_other() -> None:
+    decided = act(31, "negative_decision_issued", "2026-03-09", {"ground": "x"}, who="hoa")
+    state = recorded([*BEGUN, decided])
+    assert (state.activities, state.delivery, state.outcome) == (
+        ("await_number",),
+        "none",
+        "negative",
+    )
+    whole = recorded([*BEGUN, decided, *RESULT[3:]])
+    assert (whole.outcome, codes(whole)) == ("negative", [])
+    short = recorded([*BEGUN, decided, *RESULT[5:]])
+    assert codes(short) == ["dossier.delivered_without_issue"]
 
 
 def test_an_instant_procedure_is_delivered_when_it_is_signed() -> None:
