@@ -23,10 +23,11 @@ import msgspec
 from ledger.adapters.keys import KeyStore
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.trust import Trust, load_trust
+from ledger.app.limits import COMMIT_SECONDS
 from ledger.app.ports import EntryLog, LogReader
-from ledger.app.submission import LedgerError
+from ledger.app.submission import LedgerError, Place
 from ledger.core.chain import Head
-from ledger.core.ids import log_of
+from ledger.core.ids import log_number, log_of
 
 if TYPE_CHECKING:
     from consumers.workers.sentinel import Sentinel, ServedLogs
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ledger.adapters.kafka_log import KafkaLog
     from ledger.adapters.kafka_security import KafkaSecurity
     from ledger.app.router import LedgerRouter
+    from ledger.core.tlog_proof import TlogProof
     from projections.store.sqlite import ReadStore
 
 LOG_FILE: Final = "log.sqlite"
@@ -240,6 +242,24 @@ class OpenLedger:
                 for log in self.logs
             ]
         )
+
+    async def committed(
+        self, stream: str, place: Place, timeout_seconds: float = COMMIT_SECONDS
+    ) -> TlogProof:
+        """Wait for the second acknowledgement of what `append` recorded at `place` of `stream`.
+
+        It is that a published checkpoint with its quorum covers the entry. Gives the proof,
+        verified by the policy of this home.
+
+        Raises `NotCommittedError` when the time is over, which takes nothing back: the entry is
+        recorded; and whatever a published tree raises that does not verify.
+        """
+        from consumers.sealing import load_policy, tree_folder  # noqa: PLC0415 - only who waits needs it
+        from ledger.adapters.committed import committed  # noqa: PLC0415 - the same
+
+        number = log_number(stream, len(self.trust))
+        folder, policy = tree_folder(self.settings, str(number)), load_policy(self.settings)
+        return await committed(folder, policy, self.trust[number].origin, place, timeout_seconds)
 
     async def join_writers(
         self, on_change: Callable[[frozenset[int]], None], watch_seconds: float = WATCH_SECONDS

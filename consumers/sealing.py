@@ -27,6 +27,7 @@ from consumers.workers.witnesses import Witnesses
 from ledger.adapters.checkpoint_store import CheckpointStore
 from ledger.adapters.tile_folder import TileFolder
 from ledger.adapters.trust import sync_folder
+from ledger.adapters.tsa import load_roots, request_token
 from ledger.app.sealing import LogFollower, RoundsFollower, SealingNotOpenedError, TreeState
 from ledger.app.submission import LedgerError, RefusedError
 from ledger.core.action import Action
@@ -75,6 +76,18 @@ def load_policy(settings: Settings) -> Policy:
     except ValueError as error:
         msg = f"{settings.policy_path}: {error}"
         raise SettingsError(msg, next_step="restore the file, or mend the line") from error
+
+
+def sealed_origins(ledger: OpenLedger) -> tuple[str, ...]:
+    """The logs by number, then the log of checkpoints."""
+    return (*(trust.origin for trust in ledger.trust), checkpoints_origin(ledger.name))
+
+
+def stamper(url: str, authority: Path) -> Stamp:
+    """Gets tokens of the RFC 3161 authority at `url`, whose root certificate lies in `authority`;
+    raises `AuthorityFileError`."""
+    roots = load_roots(authority)
+    return lambda text: request_token(url, text, roots)
 
 
 def open_sealing(

@@ -6,11 +6,14 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from consumers.bootstrap import OpenLedger, open_ledger
+import msgspec
+
+from consumers.bootstrap import OpenLedger, open_ledger, utc_now
 from consumers.cli.errors import PASSED
 from consumers.cli.moments import ZONE_NAME, show_instant
 from consumers.cli.options import Common, Lang
 from consumers.cli.output import Basis, basis_of, show_value, write
+from consumers.cli.seal import sealing_of
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import paint, progress, safe_text, say
 from consumers.cli.texts import text
@@ -56,12 +59,15 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
                 "findings": store.rows("SELECT count(*) FROM finding")[0][0],
                 "seen": sum(trust.seen_size for trust in ledger.trust),
             }
+        sealing = sealing_of(ledger)
+        value["sealed"] = msgspec.to_builtins(sealing)
         if settings.kafka is not None:
             value["writers"] = _owners(ledger)
             value["topic"] = _topic(ledger)
     if common.format != "table":
         show_value("status", value, basis=basis, form=common.format)
         return PASSED
+    value["sealed"] = sealing.line(utc_now(), common.language)
     _show_status(value, basis, common.language)
     return PASSED
 

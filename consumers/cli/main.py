@@ -32,6 +32,7 @@ _COMMANDS: Final = (
     ("status", "check:status", "Show what this home holds and what needs attention."),
     ("verify", "verify:verify", "Check every entry, link and signature."),
     ("sentinel", "sentinel:sentinel", "Watch what the broker does to the logs."),
+    ("proof", "proof:app", "Write the proof of an entry, or verify one."),
     ("drill", "drill:drill", "Attack a clone in every way; say who detects it."),
     ("events", "entries:events", "List entries that fit a filter."),
     ("dossiers", "dossiers:dossiers", "List dossiers with their state."),
@@ -62,6 +63,15 @@ _GROUPS: Final = (
         "officer",
         "One officer: the accountability report.",
         (("report", "officers:report", "Report what one officer did in a period."),),
+    ),
+    (
+        "seal",
+        "Signed checkpoints of the logs: open, run, show.",
+        (
+            ("open", "seal:open_logs", "Open sealing: keys, policy, an entry in each log."),
+            ("run", "seal:run", "Sign, have witnessed and publish what the logs hold."),
+            ("show", "seal:show", "Show what was signed and witnessed last."),
+        ),
     ),
     (
         "witness",

@@ -42,6 +42,17 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "hệ thống đã được ghi nhận"
             ),
         ),
+        "verify.no_policy": (
+            "none compared: no policy is pinned (pal seal open, or --policy FILE)",
+            "chưa so sánh với điểm kiểm nào: chưa có chính sách (pal seal open, hoặc --policy)",
+        ),
+        "verify.compared": ("{count} compared", "đã so sánh {count}"),
+        "verify.uncovered": ("none of them covers an entry", "không điểm nào phủ mục nào"),
+        "verify.behind": (
+            "{count} entries behind the newest are held by links and signatures alone",
+            "{count} mục sau điểm mới nhất chỉ được giữ bằng liên kết và chữ ký",
+        ),
+        "verify.covered": ("every entry is covered", "mọi mục đều được phủ"),
         "read_verified": (
             "every link and signature up to index {index} was checked while reading",
             "đã kiểm tra mọi liên kết và chữ ký đến chỉ số {index} khi đọc",
@@ -273,6 +284,55 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "✓ the broker does what a ledger needs; nothing new was found",
             "✓ máy chủ hoạt động đúng yêu cầu; không phát hiện gì mới",
         ),
+        "col.signed_at": ("signed", "đã ký"),
+        "col.witnessed_size": ("witnessed up to", "được chứng kiến đến"),
+        "col.witnessed_at": ("last witnessed", "chứng kiến gần nhất"),
+        "seal.opened": (
+            "sealing is open; what is trusted stands in {path}: keep a copy elsewhere",
+            "đã mở việc niêm; khoá được tin cậy ghi tại {path}: hãy giữ một bản sao ở nơi khác",
+        ),
+        "seal.no_witness": (
+            "no witness is asked for: who has the keys of this log could still rewrite it",
+            "chưa yêu cầu bên chứng kiến: ai giữ khoá của nhật ký vẫn có thể viết lại nó",
+        ),
+        "seal.witnessed": ("witnessed", "có chứng kiến"),
+        "seal.unwitnessed": ("not witnessed", "chưa có chứng kiến"),
+        "seal.outage": (
+            "▲ no quorum of witnesses since {since}: {why}",
+            "▲ thiếu túc số chứng kiến từ {since}: {why}",
+        ),
+        "seal.evidence": (
+            "✗ kept as evidence on {at}: two checkpoints of {origin} that do not fit together",
+            "✗ lưu làm chứng cứ ngày {at}: hai điểm kiểm tra của {origin} không khớp nhau",
+        ),
+        "seal.status.not_opened": ("▲ not opened: pal seal open", "▲ chưa mở: pal seal open"),
+        "seal.status.unwitnessed": (
+            "▲ signed, no witness is asked for: name one in the policy",
+            "▲ đã ký, chưa yêu cầu bên chứng kiến: hãy ghi vào chính sách",
+        ),
+        "seal.status.never_witnessed": (
+            "▲ not every log was ever witnessed: pal seal run",
+            "▲ có nhật ký chưa từng được chứng kiến: pal seal run",
+        ),
+        "seal.status.outage": (
+            "▲ last witnessed {age} ago: see that the witnesses run (pal seal show)",
+            "▲ chứng kiến gần nhất cách đây {age}: kiểm tra bên chứng kiến (pal seal show)",
+        ),
+        "seal.status.witnessed": (
+            "✓ last witnessed {age} ago",
+            "✓ chứng kiến gần nhất cách đây {age}",
+        ),
+        "status.sealed": ("sealed", "niêm"),
+        "proving.written": (
+            "wrote {path}: {origin} at {size} entries",
+            "đã ghi {path}: {origin} tại {size} mục",
+        ),
+        "proving.passed": (
+            "the entry stands at index {index} of {origin}, under its signed checkpoint of {size}",
+            "mục nằm tại chỉ số {index} của {origin}, dưới điểm kiểm tra đã ký gồm {size} mục",
+        ),
+        "proving.no_witness": ("none; the policy asks for none", "không; chính sách không yêu cầu"),
+        "proving.witnesses": ("witness", "bên chứng kiến"),
         "rebuilt": (
             "rebuilt from zero: {entries} entries",
             "đã dựng lại từ đầu: {entries} mục",

@@ -6,16 +6,13 @@ import asyncio
 from typing import Final
 
 from ledger.adapters.tile_folder import TileFolder, prove_under
+from ledger.app.limits import COMMIT_SECONDS
 from ledger.app.submission import LedgerError, Place
 from ledger.core.merkle import check_inclusion
 from ledger.core.note import parse_note
 from ledger.core.policy import Policy
 from ledger.core.tlog_proof import TlogProof
 from ledger.entry.note_keys import verify_checkpoint
-
-COMMIT_SECONDS: Final = 180.0
-"""How long a caller waits where it says nothing else: three rounds of a sealer that runs every
-minute."""
 
 _POLL_SECONDS: Final = 0.25
 """A checkpoint is some kilobytes, and comes every few seconds at most."""

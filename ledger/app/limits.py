@@ -60,3 +60,7 @@ GAPS_PER_CHECK_MAX: Final = 100
 SEAL_ENTRIES_MAX: Final = 100_000
 """Entries of one checkpoint: some seconds of work, so that a sealer that begins late publishes one
 after another, and a crash costs no more than that."""
+
+COMMIT_SECONDS: Final = 180.0
+"""How long a caller waits for the checkpoint that covers its entry, where it says nothing else:
+three rounds of a sealer that runs every minute."""
