@@ -1,0 +1,618 @@
+#!/usr/bin/env python3
+"""Verifies an evidence bundle of the Procedure Audit Ledger: one file, Python 3.9 or newer alone.
+
+Written from docs/formats/evidence.md and the texts that it names (C2SP, RFC 6962, RFC 8032); it
+shares no code with the ledger. A copy lies in each bundle as verify.py: take it from somewhere else
+than the bundle that you doubt, and the fingerprint of the policy from paper.
+
+    python3 verify.py BUNDLE.zip --fingerprint HEX        (or --policy policy.txt)
+
+Exit codes: 0 passed, 1 failed, 2 indeterminate; wrong use ends with 2 and a line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import struct
+import sys
+from base64 import b64decode, b64encode
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256, sha512
+from pathlib import Path
+from urllib.parse import quote
+from zlib import crc32
+
+Ed25519PublicKey = MLDSA44PublicKey = None
+try:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+except ImportError:  # what is missing is done by hand, or not checked
+    pass
+
+N = "(0|[1-9][0-9]{0,15})"
+NUMBER = re.compile("0|[1-9][0-9]{0,18}")
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+STRICT = re.compile(
+    rf"(entries|registry)/{N}/{N}|proofs/{N}/({N}\.tlog-proof|officer\.(json|leaves))"
+    rf"|proofs/(checkpoints|{N})/checkpoint(\.tsr)?"
+    r"|proofs/(policy\.txt|checkpoints/round(\.tlog-proof)?)"
+)
+UNLISTED = {"manifest.json", "manifest.note", "custody.jsonl"}
+HEX = re.compile("[0-9a-f]{64}")
+SEAL = {"prev": HEX, "stream_prev": HEX, "origin": re.compile("[!-~]+/(0|[1-9][0-9]*)")}
+SEAL["recorded_at"] = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z")
+SEAL["stream"] = re.compile("[a-z]+:([A-Za-z0-9._~/-]|%[0-9A-F]{2})+")
+SEAL["type"] = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*\.v[1-9][0-9]*")
+
+
+class Refused(ValueError):
+    """What does not hold: what, expected, actual."""
+
+
+class NewerFormat(Exception):
+    """An entry that this program is too old to read."""
+
+
+def ok(condition, what, expected="", actual=""):
+    if not condition:
+        raise Refused(what, str(expected), str(actual))
+
+
+# Ed25519 (RFC 8032 section 5.1) for where there is no library
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]), (p[1] + p[0]) * (q[1] + q[0])
+    c, d = 2 * p[3] * q[3] * D, 2 * p[2] * q[2]
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+@lru_cache(maxsize=64)
+def decode_point(data):
+    number = int.from_bytes(data, "little")
+    y, sign = number & (2**255 - 1), number >> 255
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
+    ok(y < P and x * x % P == square and (x or not sign), "a point of the curve")
+    x = x if x & 1 == sign else P - x
+    return x, y, 1, x * y % P
+
+
+def ed25519_by_hand(public, signature, message):
+    a, base = decode_point(public), decode_point(b"\x58" + b"\x66" * 31)
+    s = int.from_bytes(signature[32:], "little")
+    k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    minus, total = (P - a[0], a[1], 1, P - a[3]), (0, 1, 1, 0)
+    sums = (None, base, minus, add(base, minus))
+    for bit in range(252, -1, -1):  # s * base - k * a, both at once
+        total, which = add(total, total), (s >> bit & 1) + 2 * (k >> bit & 1)
+        total = add(total, sums[which]) if which else total
+    inverse = pow(total[2], P - 2, P)
+    x, y = total[0] * inverse % P, total[1] * inverse % P
+    return s < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+def genuine(kind, public, signature, message):
+    """Whether a key signed; None where this kind (6, ML-DSA-44) cannot be checked here."""
+    library = MLDSA44PublicKey if kind == 6 else Ed25519PublicKey
+    if len(signature) != (2420 if kind == 6 else 64):
+        return False
+    if library is None:
+        return None if kind == 6 else ed25519_by_hand(public, signature, message)
+    try:
+        library.from_public_bytes(public).verify(signature, message)
+    except Exception:  # noqa: BLE001 - whatever the library says, it did not verify
+        return False
+    return True
+
+
+# Canonical JSON, base64, Merkle trees (RFC 6962)
+
+
+def check_value(value, depth=0):
+    kind = type(value)
+    plain = kind in (dict, list, str, bool) or (kind is int and abs(value) < 2**53)
+    ok(plain and depth <= 32 and (kind is not dict or "".join(value).isascii()), "canonical JSON")
+    for item in value.values() if kind is dict else value if kind is list else ():
+        check_value(item, depth + 1)
+
+
+def read_json(data):
+    value = json.loads(data.decode(), parse_float=check_value, parse_constant=check_value)
+    check_value(value)
+    again = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    ok(again.encode() == data, "canonical JSON")
+    return value
+
+
+def unbase64(text, length=None):
+    data = b64decode(text, validate=True)
+    ok(b64encode(data).decode() == text and length in (None, len(data)), "base64 of this length")
+    return data
+
+
+def leaf_hash(data):
+    return sha256(b"\0" + data).digest()
+
+
+def root_by_path(at, size, leaf, path):
+    inner = (at ^ (size - 1)).bit_length()
+    length = inner + bin(at >> inner).count("1")
+    ok(0 <= at < size and len(path) == length, "an inclusion proof of the right length")
+    for level, sibling in enumerate(path):
+        left = level < inner and not at >> level & 1
+        leaf = sha256(b"\1" + (leaf + sibling if left else sibling + leaf)).digest()
+    return leaf
+
+
+def root_of(level):
+    while len(level) > 1:
+        pairs = [b"".join(level[i : i + 2]) for i in range(0, len(level), 2)]
+        level = [sha256(b"\1" + pair).digest() if len(pair) == 64 else pair for pair in pairs]
+    return level[0] if level else sha256(b"").digest()
+
+
+# Signed notes, checkpoints, policies, proofs (C2SP)
+
+
+class Key:
+    """A public key: kind 1 Ed25519, 4 and 6 cosignatures with Ed25519 and ML-DSA-44."""
+
+    def __init__(self, name, kind, public):
+        ok(len(public) == {1: 32, 4: 32, 6: 1312}.get(kind), "a key of a known kind")
+        ok(name and not re.search(r"[\s+]", name), "a name of a key")
+        self.name, self.kind, self.public = name, kind, public
+        self.id = sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+    def verifies(self, text, blob):
+        stamp = b"" if self.kind == 1 else blob[:8]
+        seconds, message = int.from_bytes(stamp, "big"), text.encode()
+        if self.kind == 4:
+            message = f"cosignature/v1\ntime {seconds}\n{text}".encode()
+        if self.kind == 6:
+            origin, size, root, extensions = read_checkpoint(text)
+            ok(not extensions, "a checkpoint without extension lines")
+            names = [bytes([len(name)]) + name for name in (self.name.encode(), origin.encode())]
+            message = b"subtree/v1\n\0" + names[0] + stamp + names[1]
+            message += struct.pack(">QQ", 0, size) + root
+        return seconds < 2**63 and genuine(self.kind, self.public, blob[len(stamp) :], message)
+
+
+def read_key(text):
+    name, key_id, material = text.split("+", 2)
+    data = unbase64(material)
+    key = Key(name, data[0], data[1:])
+    ok(key.id.hex() == key_id, "the id of its key", key.id.hex(), key_id)
+    return key
+
+
+def read_note(data):
+    whole = data.decode()
+    text, blank, block = whole.rpartition("\n\n")
+    lines, signatures = block[:-1].split("\n"), []
+    clean = len(data) <= 1_000_000 and not re.search("[\0-\x09\x0b-\x1f]", whole)
+    ok(clean and blank and block.endswith("\n") and len(lines) <= 100, "a note")
+    for line in lines:
+        dash, name, encoded = line.split(" ", 2)
+        raw = unbase64(encoded)
+        ok(dash == "\u2014" and not re.search(r"[\s+]|^$", name) and len(raw) > 4, "a signature")
+        signatures.append((name, raw[:4], raw[4:]))
+    return text + "\n", signatures
+
+
+def read_checkpoint(text):
+    *lines, rest = text.split("\n")
+    ok(not rest and len(lines) > 2 and all(lines) and NUMBER.fullmatch(lines[1]), "a checkpoint")
+    ok(int(lines[1]) < 2**63, "a size below 2^63")
+    return lines[0], int(lines[1]), unbase64(lines[2], 32), lines[3:]
+
+
+def read_policy(data):
+    """A policy's logs, witnesses and groups by name, and quorum; as read, its bytes are pinned."""
+    logs, witnesses, groups, quorums = [], {}, {"none": (0, [])}, []
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        word, *items = re.split("[ \t]+", line.strip(" \t"))
+        new = items[:1] and items[0] not in {*witnesses, *groups}
+        if word == "log":
+            logs.append(read_key(items[0]))
+        elif word == "witness" and new:
+            witnesses[items[0]] = read_key(items[1])
+        elif word == "group" and new:
+            least = {"all": len(items) - 2, "any": 1}.get(items[1]) or int(items[1])
+            known = set(items[2:]) <= {*witnesses, *groups} - {"none"}
+            ok(known and 0 < least <= len(items) - 2, "a group of names above", "", items[2:])
+            groups[items[0]] = (least, items[2:])
+        elif word == "quorum" and not new:
+            quorums.append(items[0])
+        else:
+            ok(word == "" or word[0] == "#", "a line of a policy", "", line)
+    ok(data.endswith(b"\n") and len(quorums) == 1, "a whole policy with one quorum", 1, quorums)
+    return logs, witnesses, groups, quorums[0]
+
+
+def check_place(index, data, head, leaf):
+    """A .tlog-proof leads from a leaf to the root of the checkpoint that it carries."""
+    top, _, note = data.partition(b"\n\n")
+    title, at, *lines = top.decode("ascii").replace("\nindex ", "\n", 1).split("\n")
+    ok(title == "c2sp.org/tlog-proof@v1" and b"\nindex " in top, "a proof")
+    ok(NUMBER.fullmatch(at) and index in (None, int(at)), "a proof of this index", index, at)
+    ok(note == head["data"], "a proof under the checkpoint of the bundle")
+    root = root_by_path(int(at), head["size"], leaf, [unbase64(line, 32) for line in lines])
+    ok(root == head["root"], "a path to the root", head["root"].hex(), root.hex())
+
+
+# The archive and the entries
+
+
+def write_archive(files):
+    parts, central, at = [], [], 0
+    for name, data in sorted(files.items()):
+        ok(NAME.fullmatch(name) and len(name) <= 200 and len(files) < 65536, "a name of a file")
+        raw, sizes = name.encode(), (crc32(data), len(data), len(data), len(name), 0)
+        same = struct.pack("<HHHHHLLLHH", 10, 0, 0, 0, 33, *sizes)
+        parts += [b"PK\3\4", same, raw, data]
+        central += [b"PK\1\2\x14\0", same, struct.pack("<HHHLL", 0, 0, 0, 0, at), raw]
+        at += 30 + len(raw) + len(data)
+    end = (0, 0, len(files), len(files), sum(map(len, central)), at, 0)
+    return b"".join([*parts, *central, b"PK\5\6", struct.pack("<HHHHLLH", *end)])
+
+
+def read_archive(data):
+    files, at = {}, 0
+    ok(len(data) <= 2**30, "an archive of at most a gibibyte")
+    while data[at : at + 4] == b"PK\3\4":
+        size, length = struct.unpack_from("<L4xH", data, at + 18)
+        begin = at + 30 + length
+        name, at = data[at + 30 : begin].decode("ascii"), begin + size
+        ok(at <= len(data) and name not in files, "a whole file, once", "", name[:80])
+        files[name] = data[begin:at]
+    ok(write_archive(files) == data, "an archive in its one form")
+    return files
+
+
+def read_entry(data):
+    line, _, action_bytes = data.partition(b"\n")
+    seal, action = read_json(line), read_json(action_bytes)
+    if type(seal) is dict and type(seal.get("v")) is int and seal["v"] > 1:
+        raise NewerFormat
+    ok(set(seal) == {*SEAL, "index", "sigs", "v", "version"} and seal["v"] == 1, "a seal")
+    ok(all(form.fullmatch(seal[key]) for key, form in SEAL.items()), "the texts of a seal")
+    numbers = [(seal["v"], 1), (seal["index"], 0), (seal["version"], 1)]
+    numbers += [pair for sig in seal["sigs"] for pair in ((sig["at"], 0), (sig["size"], 1))]
+    ok(all(type(n) is int and n >= least for n, least in numbers), "the numbers of a seal")
+    ok(seal["sigs"] and len(data) < 65536, "an entry with signatures, of at most 65,535 bytes")
+    datetime.strptime(seal["recorded_at"], "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - the form only
+    said = [action["stream"], action["type"]]
+    ok(said == [seal["stream"], seal["type"]], "an action of its seal", seal["stream"], said)
+    signed = []
+    for sig in seal["sigs"]:
+        fits = set(sig) == {"at", "key", "path", "sig", "size"} and type(sig["path"]) is list
+        ok(fits and re.fullmatch("[!-~]+", sig["key"]), "a signature")
+        path = [unbase64(text, 32) for text in sig["path"]]
+        root = root_by_path(sig["at"], sig["size"], leaf_hash(action_bytes), path)
+        message = b"pal/actions/v1\n%d\n%s\n" % (sig["size"], b64encode(root))
+        signed.append((sig["key"], unbase64(sig["sig"], 64), message))
+    return {**seal, "action": action, "leaf": leaf_hash(data), "signed": signed}
+
+
+class Bundle:
+    """The steps of docs/formats/evidence.md; each leaves what later ones need."""
+
+    def __init__(self, data, pinned=""):
+        self.data, self.pinned = data, pinned
+        self.findings, self.not_checked, self.steps, self.where = [], [], [], ""
+        self.manifest, self.nodes, self.keys, self.heads = {}, {}, {}, {}
+
+    def run(self):
+        for number, step in enumerate(STEPS, 1):
+            self.count, before, ended, self.where = 0, len(self.findings), False, ""
+            try:
+                step(self)
+            except NewerFormat:
+                ended = self.find("indeterminate", "of format version 1: take a newer verify.py")
+            except Exception as error:  # noqa: BLE001 - whatever cannot be read does not hold
+                told = error.args if type(error) is Refused else ("as specified", "", f"{error!r}")
+                ended = self.find("failed", *told)
+            found = [finding["verdict"] for finding in self.findings[before:]]
+            if self.count or found:
+                verdict = found[-1] if found else "passed"
+                self.steps.append((number, step.__doc__.rstrip("."), self.count, verdict))
+            if ended:
+                break
+        found = [finding["verdict"] for finding in self.findings]
+        return "failed" if "failed" in found else "indeterminate" if found else "passed"
+
+    def find(self, verdict, what, expected="", actual=""):
+        found = {"verdict": verdict, "where": self.where, "this is not": what}
+        self.findings.append({**found, "expected": expected, "actual": actual})
+        return True
+
+    def file(self, path):
+        self.where = path
+        ok(path in self.files, "in the bundle")
+        return self.files[path]
+
+    def origin(self, log):
+        return f"{self.manifest['ledger']}/{log}"
+
+    def check_files(self):
+        """Files are those of the manifest."""
+        self.files = read_archive(self.data)
+        found = self.manifest = read_json(self.file("manifest.json"))
+        listed, scope, logs = found["files"], found["scope"], [ref["log"] for ref in found["as_of"]]
+        texts = [found[key] for key in ("ledger", "purpose", "completeness")] + found["not_shown"]
+        known = scope["kind"] in ("dossier", "officer", "query") and found["v"] == 1
+        typed = all(type(text) is str and text for text in [*texts, scope[scope["kind"]]])
+        known = known and typed and logs == sorted(set(logs)) and logs[-1] < found["logs"]
+        ok(known, "a manifest of this version")
+        odd = sorted((UNLISTED | set(listed)) ^ set(self.files)) + sorted(UNLISTED & set(listed))
+        ok(not odd, "the same in manifest and archive", "", ", ".join(odd[:5]))
+        for path, expected in sorted(listed.items()):
+            actual = sha256(self.file(path)).hexdigest()
+            ok(actual == expected, "the file of the manifest", expected, actual)
+            strict = path.startswith(("entries/", "registry/", "proofs/"))
+            ok(not strict or STRICT.fullmatch(path), "a file with a place in a bundle")
+            self.count += 1
+
+    def check_entries(self):
+        """Entries well-formed, in their places."""
+        for path in sorted(self.files):
+            folder, *names = path.split("/")
+            if folder in ("entries", "registry"):
+                entry, place = read_entry(self.file(path)), tuple(map(int, names))
+                said, here = (entry["origin"], entry["index"]), (self.origin(place[0]), place[1])
+                ok(said == here and place not in self.nodes, "an entry of this place", here, said)
+                self.nodes[place] = {"folder": folder, **entry}
+                self.count += 1
+        redactions = read_json(self.file("redactions.json"))["redactions"]
+        order = [(item["log"], item["index"]) for item in redactions]
+        ok(order == sorted(set(order)), "redactions in order, each once")
+        for item in redactions:
+            place, numbers = (item["log"], item["index"]), (item["log"], item["version"] - 1)
+            fits = all(type(n) is int and n >= 0 for n in (*numbers, item["index"]))
+            fits = fits and len(item) == 6 and item["reason"] and HEX.fullmatch(item["leaf"])
+            ok(fits and place not in self.nodes, "a redaction of an entry not shown", "", place)
+            leaf = {"leaf": bytes.fromhex(item["leaf"]), "folder": "redacted"}
+            self.nodes[place] = {"stream": item["stream"], "version": item["version"], **leaf}
+        self.nodes = dict(sorted(self.nodes.items()))
+        folders = [node["folder"] for node in self.nodes.values()]
+        actual = {name: folders.count(name) for name in ("entries", "redacted", "registry")}
+        expected = {name: self.manifest["counts"][name] for name in actual}
+        ok(actual == expected, "as many entries as the manifest says", expected, actual)
+
+    def check_signatures(self):
+        """Signatures of officers and systems."""
+        seen = set()
+        for (log, index), node in self.nodes.items():
+            self.where = f"log {log} index {index}"
+            ok("action" in self.nodes.get((log, 0), ()), "of a log that shows its genesis")
+            if "action" not in node:
+                continue
+            own, data = node["stream"] == f"ledger:{node['origin']}", node["action"].get("data")
+            if index == 0 or node["type"] == "ledger.genesis.v1":
+                said = [own, index, node["type"], data["name"], data["log"], data["logs"]]
+                ledger, logs = self.manifest["ledger"], self.manifest["logs"]
+                here = [True, 0, "ledger.genesis.v1", ledger, log, logs]
+                ok(said == here, "the genesis of this log", here, said)
+                self.apply(log, node["type"], data)
+            for key, signature, message in node["signed"]:
+                public, role = self.keys.get((log, key), (b"", ""))
+                known = (key, signature, message) in seen
+                ok(role == "ledger" or (role and not own), "signed by an enrolled key", "", key)
+                fits = known or genuine(1, public, signature, message)
+                ok(fits, "what this key signed", "", key)
+                seen.add((key, signature, message))
+            if own and index:
+                self.apply(log, node["type"], data)
+        self.count = len(seen)
+
+    def apply(self, log, kind, data):
+        """What the log's own stream says of keys; a revoked id stays without one."""
+        if kind == "ledger.key_revoked.v1":
+            self.keys[log, data["key_id"]] = (b"", "")
+        keys = data["keys"] if kind == "ledger.genesis.v1" else []
+        for key in [data["key"]] if kind == "ledger.key_enrolled.v1" else keys:
+            new = unbase64(key["public"], 32), key["role"]
+            ok(key["alg"] == "Ed25519" and new[1] in ("ledger", "source"), "a key", "", key)
+            known = self.keys.setdefault((log, key["id"]), new)
+            ok(known in (new, (b"", "")), "a key id used for the first time", "", key["id"])
+
+    def check_chain(self):
+        """Links of the log and of the streams."""
+        streams = {}
+        for (log, index), node in self.nodes.items():
+            version, last = node["version"], streams.get((log, node["stream"]))
+            self.where = f"{node['stream']} version {version}, index {index}"
+            ok(last is None or last["version"] < version, "a version that grows with the index")
+            streams[log, node["stream"]] = node
+            last = last if last and last["version"] + 1 == version else None
+            links = ("prev", index == 0, self.nodes.get((log, index - 1)))
+            for field, first, before in (links, ("stream_prev", version == 1, last)):
+                if "action" in node and (first or before):
+                    expected = "0" * 64 if first else before["leaf"].hex()
+                    ok(node[field] == expected, f"linked by {field}", expected, node[field])
+                    self.count += 1
+
+    def check_proofs(self):
+        """The log holds them all."""
+        refs = {ref["log"]: ref for ref in self.manifest["as_of"]}
+        for log in (*refs, "checkpoints"):
+            data = self.file(f"proofs/{log}/checkpoint")
+            text, signatures = read_note(data)
+            origin, size, root, _ = read_checkpoint(text)
+            ok(origin == self.origin(log), "the checkpoint of this log", self.origin(log), origin)
+            head = {"data": data, "text": text, "signatures": signatures, "origin": origin}
+            self.heads[log] = {"size": size, "root": root, **head}
+        for (log, index), node in self.nodes.items():
+            proof = self.file(f"proofs/{log}/{index}.tlog-proof")
+            check_place(index, proof, self.heads[log], node["leaf"])
+            self.count += 1
+        found = sum(path.endswith(".tlog-proof") for path in self.files) - 1
+        ok(found == len(self.nodes), "proofs of these entries alone", len(self.nodes), found)
+        proof = self.file("proofs/checkpoints/round.tlog-proof")
+        data = self.file("proofs/checkpoints/round")
+        check_place(None, proof, self.heads["checkpoints"], leaf_hash(data))
+        self.round = read_json(data)
+        logs, at = self.round["logs"], self.manifest["sealed_at"]
+        names = [self.origin(log) for log in range(self.manifest["logs"])]
+        ok([log["origin"] for log in logs] == names and self.round["v"] == 1, "every log, in order")
+        ok(self.round["sealed_at"] == at, "of the manifest's time", at, self.round["sealed_at"])
+        for log, ref in refs.items():
+            head = self.heads[log]["origin"], self.heads[log]["size"], self.heads[log]["root"].hex()
+            said = [(each["origin"], each["size"], each["root"]) for each in (ref, logs[log])]
+            ok(said == [head, head], f"one checkpoint of log {log}", head, said)
+            self.count += 1
+
+    def check_checkpoints(self):
+        """Checkpoints signed by the log's keys."""
+        data = self.file("proofs/policy.txt")
+        actual = sha256(data).hexdigest()
+        if not self.pinned:
+            self.find("indeterminate", "pinned from outside", "a policy or fingerprint", actual)
+        ok(self.pinned in ("", actual), "the policy that is pinned", self.pinned, actual)
+        logs, self.witnesses, self.groups, self.quorum = read_policy(data)
+        for head in self.heads.values():
+            self.where = f"checkpoint of {head['origin']}"
+            own, found = [key for key in logs if key.name == head["origin"]], {True: [], None: []}
+            if not own:
+                self.find("indeterminate", "of a log whose key the policy names")
+            for name, key_id, blob in head["signatures"]:
+                for key in (*own, *self.witnesses.values()):
+                    if (key.name, key.id) == (name, key_id):
+                        verified = key.verifies(head["text"], blob)
+                        ok(verified is not False, "signed as it says", name, "another text's")
+                        found[verified].append(key)
+            missing = [key.id.hex() for key in own if key not in found[True] + found[None]]
+            ok(not missing, "signed by every key of the log", "", missing)
+            self.count += sum(key in found[True] for key in own)
+            if own and not set(own) & set(found[True]):
+                self.find("indeterminate", "signed in a way that can be checked here")
+            if found[None]:
+                self.not_checked.append(f"{len(found[None])} ML-DSA-44 signatures, {self.where}")
+            head["cosigned"] = [key for key in found[True] if key not in own]
+
+    def check_witnesses(self):
+        """Witnesses of the checkpoints."""
+        if self.quorum == "none":
+            self.not_checked.append("witnesses: the policy asks for none")
+        for head in self.heads.values() if self.quorum != "none" else ():
+            self.where, names = head["origin"], [key.name for key in head["cosigned"]]
+            reached = {name for name, key in self.witnesses.items() if key in head["cosigned"]}
+            for name, (least, members) in self.groups.items():
+                if sum(member in reached for member in members) >= least:
+                    reached.add(name)
+            self.count += len(names)
+            if self.quorum not in reached:
+                self.find("indeterminate", "witnessed", self.quorum, ", ".join(names) or "none")
+
+    def check_completeness(self):
+        """Complete as the scope says."""
+        scope, logs = self.manifest["scope"], range(len(self.round["logs"]))
+        logs = logs if scope["kind"] == "officer" else ()
+        own = [(at, node) for at, node in self.nodes.items() if node["folder"] != "registry"]
+        actual = sum("/officer." in path and path.startswith("proofs/") for path in self.files)
+        ok(actual == 2 * len(logs), "two officer files for each log", 2 * len(logs), actual)
+        if scope["kind"] == "dossier":
+            ok(own, "with an entry of the dossier")
+            stream = "dossier:" + quote(scope["dossier"], safe="/")
+            for version, (_, node) in enumerate(own, 1):
+                said = node["stream"], node["version"]
+                ok(said == (stream, version), "without gap or other", (stream, version), said)
+                self.count += 1
+        for log in logs:
+            leaves = iter(self.officer_leaves(log))  # each `in` goes on behind the last one found
+            for (at, index), node in own:
+                self.where, action = f"log {at} index {index}", node.get("action")
+                ok(at != log or node["leaf"] in leaves, "counted by the officer index")
+                if action:
+                    when, actor = action["occurred_at"]["at"], action["actor"]
+                    within = scope.get("from_at", "") <= when <= (scope.get("to_at") or "~")
+                    said = [actor["kind"], actor["id"], within]
+                    ok(said == ["officer", scope["officer"], True], "of officer and period", said)
+            self.count += 1
+
+    def officer_leaves(self, log):
+        """The leaf hashes of all entries of the officer, as many as the officer index counts."""
+        officer, logged = self.manifest["scope"]["officer"], self.round["logs"][log]
+        proof = read_json(self.file(f"proofs/{log}/officer.json"))
+        leaves, size, empty = proof["leaves"], proof["officers"], root_of([]).hex()
+        said = [proof["officer"], proof["origin"], proof["size"], size, proof["v"]]
+        here = [officer, logged["origin"], logged["size"], logged["officers"], 1]
+        ok(said == here, "a proof of this officer in this log", here, said)
+        for leaf in leaves:
+            text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf)
+            path = [bytes.fromhex(value) for value in leaf["path"]]
+            root = root_by_path(leaf["position"], size, leaf_hash(text.encode()), path).hex()
+            fits = root == logged["officers_root"] and leaf["count"]
+            ok(fits, "under the root of the round", logged["officers_root"], root)
+        places = [(leaf["officer"].encode(), leaf["position"]) for leaf in leaves]
+        counted = [0, empty]
+        if [name for name, _ in places] == [officer.encode()]:
+            counted = [leaves[0]["count"], leaves[0]["root"]]
+        else:  # the neighbours of the place where the officer would stand
+            place = next((at for name, at in places if name > officer.encode()), size)
+            beside = [(at < place, at) for at in (place - 1, place) if 0 <= at < size]
+            said = [(name < officer.encode(), at) for name, at in places]
+            ok(said == beside, "a proof of absence", beside, said)
+            ok(size or logged["officers_root"] == empty, "an empty map")
+        *lines, rest = self.file(f"proofs/{log}/officer.leaves").decode("ascii").split("\n")
+        ok(not rest and all(map(HEX.fullmatch, lines)), "one hash on each line")
+        found = [bytes.fromhex(line) for line in lines]
+        said = [len(found), root_of(found).hex()]
+        ok(said == counted, "as many entries, under one root", counted, said)
+        return found
+
+    def check_manifest(self):
+        """Manifest signed by the ledger."""
+        signer, (text, signatures) = self.manifest["signer"], read_note(self.file("manifest.note"))
+        public, role = self.keys.get((signer["log"], signer["key"]), (b"", ""))
+        ok(role == "ledger", "signed by a key of role ledger", "", signer["key"])
+        expected = f"pal/evidence/v1\n{sha256(self.files['manifest.json']).hexdigest()}\n"
+        ok(text == expected, "a note over this manifest", expected, text)
+        key, ((name, key_id, blob),) = Key(self.origin(signer["log"]), 1, public), signatures
+        own = (name, key_id) == (key.name, key.id)
+        ok(own and key.verifies(text, blob), "a genuine signature of the signer", key.name, name)
+        self.count += 1
+
+    def check_times(self):
+        """Trusted time of the checkpoints."""
+        tokens = sum(path.endswith("/checkpoint.tsr") for path in self.files)
+        self.not_checked += [f"trusted time: {tokens} tokens (RFC 3161)"] if tokens else []
+
+
+NAMES = "files entries signatures chain proofs checkpoints witnesses completeness manifest times"
+STEPS = [getattr(Bundle, f"check_{name}") for name in NAMES.split()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--policy", type=Path, help="the policy file, from elsewhere")
+    parser.add_argument("--fingerprint", default="", help="its SHA-256, from elsewhere")
+    parser.add_argument("--json", action="store_true", help="the same for programs")
+    options, pinned = parser.parse_args(), ""
+    if options.policy:
+        pinned = sha256(options.policy.read_bytes()).hexdigest()
+    bundle = Bundle(options.bundle.read_bytes(), pinned or options.fingerprint.lower())
+    verdict = bundle.run()
+    found = {name: getattr(bundle, name) for name in ("steps", "findings", "not_checked")}
+    lines = [f"{verdict.upper()}  {options.bundle.name}"]
+    lines += ["  {:2}  {:40} {:7}  {}".format(*step) for step in bundle.steps]
+    lines += [f"  {key:12} {text!a}" for each in bundle.findings for key, text in each.items()]
+    lines += [f"  not checked  {line}" for line in bundle.not_checked]
+    lines += [f"  not shown    {line!a}" for line in bundle.manifest.get("not_shown", ())]
+    print(json.dumps({"verdict": verdict, **found}) if options.json else "\n".join(lines))
+    return {"passed": 0, "failed": 1, "indeterminate": 2}[verdict]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
