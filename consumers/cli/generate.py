@@ -20,17 +20,18 @@ from consumers.generate.run import ENTRIES_MAX, ENTRIES_MIN
 def generate(
     file: Path,
     *,
-    entries: Annotated[int, Parameter(help="How many actions, at least: 1000 to 10000000.")] = (
-        10_000
-    ),
+    entries: Annotated[
+        int, Parameter(help="How many actions, and the rest of the last dossier: 1000 to 10000000.")
+    ] = 10_000,
     seed: Annotated[str, Parameter(help="The same seed gives the same bytes.")] = "1",
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
     """Make up a province's year: actions for `pal import`, and beside them what is true.
 
-    FILE ends in .jsonl or .jsonl.gz. The truth goes into NAME.truth.jsonl, one line a dossier:
-    custody to the minute, the three clocks, planted behaviours with officer and actions, duties
-    broken. Nothing of it stands in the actions. Everybody is invented.
+    FILE ends in .jsonl or .jsonl.gz. The truth goes into NAME.truth.jsonl, one line a dossier: who
+    held it to the minute, whose time passed (office, applicant, others outside), what was planted,
+    with officer and actions, and which duties were broken. Nothing of it stands in the actions.
+    Everybody is invented. Memory does not grow with the number.
 
     Example: pal generate year.jsonl --entries 100000 --seed 7
     """

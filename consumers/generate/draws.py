@@ -1,4 +1,4 @@
-"""Seeded chance: the same seed gives the same draws on every machine.
+"""Seeded chance: the same seed gives the same draws on every machine (G7).
 
 Only `Random.random` is used, whose sequence Python keeps for every version; what is made of it is
 made here.

@@ -1,4 +1,4 @@
-"""The generated province: units, officers, absences, outages (G1). Every name is invented.
+"""The generated province: units, officers, absences, outages (G1). Every name is invented (G8).
 
 At full size it has 60 communes with six officers each, 12 departments with three, and the
 provincial centre with four: 400 officers. A smaller run has fewer of each.

@@ -1,4 +1,5 @@
-"""Makes the province's year: arrivals, one dossier after another, in bounded memory."""
+"""Makes the province's year: arrivals by season and weekday, one dossier after another, in bounded
+memory (G3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true of a generated dossier: one JSON line for each, beside the actions."""
+"""What is true of a generated dossier: one JSON line for each, beside the actions (G6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The generated province: the same bytes each time, accepted by the import, true to the minute."""
+"""The generated province: the same bytes each time, accepted by the import, true to the minute.
+
+G1, G2: four hundred officers, forty versions; G3, G4: the order of queues, the slips, the office's
+time; G5: every behaviour and look-alike; G6: no word of the truth in an action; G7: the same bytes;
+G8: names are invented and sealed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dossiers for the tests of duties: what is done, a registry, and the table of plain cases."""
+"""Dossiers for the tests of duties: what is done, a registry, and the table of plain cases.
+
+Rules that the duties hold: L2 is D5, L3 and L4 are D6, L17 is D11, L20 is D12.
+"""
 
 from __future__ import annotations
 
