@@ -126,9 +126,9 @@ DRAWN_INNOCENT: Final = ("correct_rejection",)
 DRAWN_LONG: Final = (*DRAWN_INNOCENT, "signing_session", "conflicting_law", "extension_in_order")
 
 
-_BEFORE: Final = """A dossier is one applicant's request. It goes from the One-Stop unit (the desk for
-all matters) to the head of a unit, an officer, a signatory, a clerk, and back. About one dossier in
-ten carries one planted behaviour, some others a look-alike; the rest is ordinary.
+_BEFORE: Final = """A dossier is one applicant's request. It goes from the One-Stop unit (the desk
+for all matters) to the head of a unit, an officer, a signatory, a clerk, and back. About one
+dossier in ten carries one planted behaviour, some others a look-alike; the rest is ordinary.
 
 "Breaks L4" names a duty of docs/reference/duties.md: a dossier breaks those that are named, and no
 other. Where none is named no single rule is broken, and only the pattern shows it.
