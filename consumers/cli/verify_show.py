@@ -1,0 +1,174 @@
+"""How `verify` shows what it found: verdict, findings, steps, counts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from consumers.cli.errors import finding_lines, mark_of
+from consumers.cli.moments import ZONE_NAME, show_instant
+from consumers.cli.options import DEFAULT_HOME, Common, Lang
+from consumers.cli.output import write
+from consumers.cli.terminal import paint, say
+from consumers.cli.texts import text
+from ledger.core.action import plain_id
+from ledger.core.findings import Finding, Verdict
+from ledger.core.ids import log_of
+from ledger.entry.verification import Step, Verification
+
+_STYLES: Final = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INDETERMINATE: "yellow"}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """The verifications of a ledger's logs, what pins and what was seen of them.
+
+    `rounds` is that of the log of checkpoints, where one is published.
+    """
+
+    results: Sequence[Verification]
+    pinned: Sequence[str]
+    heads: Sequence[str]
+    rounds: Verification | None = None
+
+    def all(self) -> list[Verification]:
+        """Every verification."""
+        return [*self.results, *([self.rounds] if self.rounds else ())]
+
+
+def show_results(shown: Shown, verdict: Verdict, common: Common) -> None:
+    """The verdict first, then what is wrong, then every step and count."""
+    results = shown.results
+    several = len(results) > 1
+    _show_verdict(results, verdict)
+    for result in shown.all():
+        findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
+        if findings:
+            _show_findings(findings, result, common, several=several)
+    for step in steps_of(shown.all()):
+        write(f"  {step.number} {mark_of(step.verdict)} {step.title:<52} {step.checked:>10,}")
+
+    def total(name: str) -> int:
+        return sum(getattr(result, name) for result in results)
+
+    newest = max(result.recorded_at for result in results)
+    rows = {
+        "links": f"{total('links'):,} of the log, {total('stream_links'):,} of streams",
+        "signatures": f"{total('signatures'):,} submissions",
+        "strays, voids": f"{total('strays'):,}, {total('voids'):,}",
+        "newest recorded": f"{show_instant(newest)} ({ZONE_NAME})",
+        "pinned by": ", ".join(shown.pinned) or "nothing",
+        "seen before": ", ".join(shown.heads) or "nothing",
+        "checkpoints": _covered(results, common.language),
+    }
+    for name, value in _log_rows(rows, results) if several else _with_log(rows, results[0]):
+        write(f"  {name:<16} {value}")
+    write(f"  {text('not_proved', common.language)}")
+    form = "LOG/SIZE:HASH" if several else "SIZE:HASH"
+    say(f"note size and head elsewhere: pal verify --expect {form} compares with them")
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    found = set(verdicts)
+    return next(v for v in (Verdict.FAILED, Verdict.INDETERMINATE, *found) if v in found)
+
+
+def _show_verdict(results: Sequence[Verification], verdict: Verdict) -> None:
+    said = f"{mark_of(verdict)} {paint(verdict.upper(), _STYLES[verdict], sys.stdout)}"
+    first = results[0]
+    if len(results) == 1:
+        scope = f"entries 0–{first.entries - 1:,}" if first.entries else "no entries"
+        write(f"{said}  {scope} of {first.origin}")
+        return
+    name = first.origin.rpartition("/")[0]
+    write(f"{said}  {sum(r.entries for r in results):,} entries in {len(results)} logs of {name}")
+
+
+def steps_of(results: Sequence[Verification]) -> list[Step]:
+    """Each step over all logs: how much it checked, and the worst that it found."""
+    steps: dict[str, Step] = {}
+    for step in (step for result in results for step in result.steps):
+        before = steps.get(step.title, Step(0, step.title, 0, step.verdict))
+        verdict = worst_of((before.verdict, step.verdict))
+        steps[step.title] = Step(0, step.title, before.checked + step.checked, verdict)
+    order = sorted(
+        steps.values(),
+        key=lambda step: max(s.number for r in results for s in r.steps if s.title == step.title),
+    )
+    return [msgspec.structs.replace(step, number=number) for number, step in enumerate(order, 1)]
+
+
+def _covered(results: Sequence[Verification], lang: Lang) -> str:
+    """How far checkpoints go, and how much lies behind the newest that holds."""
+    summaries = [result.checkpoints for result in results]
+    if any(summary is None for summary in summaries):
+        return text("verify.no_policy", lang)
+    compared = sum(summary.compared for summary in summaries if summary)
+    behind = sum(r.head.size - r.checkpoints.covered for r in results if r.checkpoints)
+    said = text("verify.compared", lang, count=f"{compared:,}")
+    if not any(summary.covered for summary in summaries if summary):
+        return f"{said}; {text('verify.uncovered', lang)}"
+    if behind:
+        return f"{said}; {text('verify.behind', lang, count=f'{behind:,}')}"
+    return f"{said}; {text('verify.covered', lang)}"
+
+
+def _with_log(rows: Mapping[str, str], result: Verification) -> list[tuple[str, str]]:
+    """The rows of one log, with its size, head, root and names among them."""
+    own = {
+        "size": f"{result.head.size}",
+        "head": result.head.leaf,
+        "root": result.root,
+        "origin": result.origin,
+        "genesis": result.genesis_leaf,
+    }
+    made = list(rows.items())
+    return [*made[:3], *own.items(), *made[3:]]
+
+
+def _log_rows(rows: Mapping[str, str], results: Sequence[Verification]) -> list[tuple[str, str]]:
+    """The rows over several logs, and a row for each: its verdict, size and head."""
+    each = [
+        (f"log {log_of(r.origin)}", f"{mark_of(r.verdict)} {r.head.size}:{r.head.leaf}")
+        for r in results
+    ]
+    made = list(rows.items())
+    return [*made[:3], *each, *made[3:]]
+
+
+def _show_findings(
+    findings: list[Finding], result: Verification, common: Common, *, several: bool
+) -> None:
+    """The first finding whole, the others counted: most follow from the first."""
+    findings = sorted(findings, key=lambda item: item.index if item.index >= 0 else sys.maxsize)
+    first = findings[0]
+    if not first.stream:
+        same = (item for item in findings if item.index == first.index and item.stream)
+        named = next(same, first)
+        first = msgspec.structs.replace(first, stream=named.stream, version=named.version)
+    bad = result.first_bad_index
+    before = ""
+    if bad > 0:
+        home = f" --home {common.home}" if common.home != DEFAULT_HOME else ""
+        log = f" --log {common.log}" if common.log else ""
+        kind, _, _ = first.stream.partition(":")
+        what = f"dossier show {plain_id(first.stream)}" if kind == "dossier" else "events"
+        place = f"{log_of(result.origin)}/{bad - 1}" if several else f"{bad - 1}"
+        before = f"  before    pal {what} --at-index {place}{home}{log}"
+    for line in finding_lines(first, log=log_of(result.origin) if several else None):
+        write(line)
+    if before:
+        write(before)
+    others: dict[str, int] = {}
+    for finding in findings[1:]:
+        others[finding.code] = others.get(finding.code, 0) + 1
+    if others or result.more_findings:
+        counts = [f"{code} {count:,}" for code, count in sorted(others.items())]
+        if result.more_findings:
+            counts.append(f"further {result.more_findings:,}")
+        write(f"  also      {', '.join(counts)} (--format json lists them)")
+    if bad >= 0:
+        where = f"{log_of(result.origin)}/{bad}" if several else f"{bad:,}"
+        write(f"  first bad index  {where}")
