@@ -39,10 +39,14 @@ def create(home: Path, name: str = "witness.example/w1") -> None:
 
 
 def serve(
-    home: Path, trace: Path | None = None, point: Point | None = None, path: str = ""
+    home: Path,
+    trace: Path | None = None,
+    point: Point | None = None,
+    path: str = "",
+    port: int = 0,
 ) -> Served:
-    """Serve it on a free port; with a trace under strace, killed at `point`."""
-    words = command("witness", "serve", "--home", home, "--port", 0, "--lang", "en")
+    """Serve it, on a free port by default; with a trace under strace, killed at `point`."""
+    words = command("witness", "serve", "--home", home, "--port", port, "--lang", "en")
     if trace is None:
         process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     else:
