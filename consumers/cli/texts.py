@@ -53,6 +53,17 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "{count} mục sau điểm mới nhất chỉ được giữ bằng liên kết và chữ ký",
         ),
         "verify.covered": ("every entry is covered", "mọi mục đều được phủ"),
+        "verify.no_policy": (
+            "none compared: no policy is pinned (pal seal open, or --policy FILE)",
+            "chưa so sánh với điểm kiểm nào: chưa có chính sách (pal seal open, hoặc --policy)",
+        ),
+        "verify.compared": ("{count} compared", "đã so sánh {count}"),
+        "verify.uncovered": ("none of them covers an entry", "không điểm nào phủ mục nào"),
+        "verify.behind": (
+            "{count} entries behind the newest are held by links and signatures alone",
+            "{count} mục sau điểm mới nhất chỉ được giữ bằng liên kết và chữ ký",
+        ),
+        "verify.covered": ("every entry is covered", "mọi mục đều được phủ"),
         "read_verified": (
             "every link and signature up to index {index} was checked while reading",
             "đã kiểm tra mọi liên kết và chữ ký đến chỉ số {index} khi đọc",

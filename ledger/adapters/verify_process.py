@@ -50,12 +50,22 @@ class Rows(msgspec.Struct, frozen=True, tag=True):
     position: int
     end: int
 
+    @property
+    def count(self) -> int:
+        """How many these are."""
+        return self.end - self.position
+
 
 class Values(msgspec.Struct, frozen=True, tag=True):
     """Records with what lies at positions from `position` on, one behind the other."""
 
     position: int
     values: Sequence[bytes | None]
+
+    @property
+    def count(self) -> int:
+        """How many these are."""
+        return len(self.values)
 
 
 class Bundles(msgspec.Struct, frozen=True, tag=True):
@@ -69,6 +79,11 @@ class Bundles(msgspec.Struct, frozen=True, tag=True):
     position: int
     end: int
     has_entries: bool
+
+    @property
+    def count(self) -> int:
+        """How many these are."""
+        return self.end - self.position
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -163,9 +178,9 @@ def verify_tasks(
                 if isinstance(part, Rest) or not verifier.add_segment(part):
                     for record, stored in task.records(part.position, part.end):
                         verifier.add(record, stored)
-                done += part.end - part.position
-                if on_progress is not None:
-                    on_progress(done)
+            done += task.request.what.count
+            if on_progress is not None:
+                on_progress(done)
 
 
 def answer(request: Request) -> Read:

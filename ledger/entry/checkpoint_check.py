@@ -82,6 +82,11 @@ class CheckpointCheck:
         for item in given:
             self._open(item)
 
+    def add_root(self, source: str, size: int, root: bytes) -> None:
+        """A root that is committed to elsewhere, under signatures that hold: in a log of
+        checkpoints."""
+        self._known.append(_Known(source, Checkpoint(self.origin, size, root), True))
+
     @property
     def sizes(self) -> frozenset[int]:
         """The sizes at which the log's root is asked for."""

@@ -73,11 +73,12 @@ class Found:
             verdicts[place] = _worse(verdicts[place], verdict)
             has_found[place] = True
         steps: list[Step] = []
+        counts = checked or [0] * len(_STEPS)
         for place, (title, _) in enumerate(_STEPS):
             # A step that checked nothing is left out where nothing was to be checked: it is never
             # shown as passed.
-            if checked[place] or has_found[place]:
-                steps.append(Step(len(steps) + 1, title, checked[place], verdicts[place]))
+            if counts[place] or has_found[place]:
+                steps.append(Step(len(steps) + 1, title, counts[place], verdicts[place]))
         for step in others:
             steps.append(Step(len(steps) + 1, step.title, step.checked, step.verdict))
         return tuple(steps)

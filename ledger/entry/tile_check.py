@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from ledger.core.chain import EMPTY_HEAD
 from ledger.core.findings import Finding, Verdict
 from ledger.core.merkle import HASH_BYTES, complete_root, leaf_hash, read_root
 from ledger.core.tiles import (
@@ -22,8 +23,10 @@ from ledger.core.tiles import (
     split_hashes,
     width_at,
 )
+from ledger.entry.checkpoint_check import CheckpointCheck
+from ledger.entry.found import Found
 from ledger.entry.tile_descent import Descent, TileFault, read_bundle, read_hashes
-from ledger.entry.verification import Step
+from ledger.entry.verification import Step, Verification
 
 TILE_STEPS: Final = ("entry bundles of the tile tree", "tiles of every level")
 _ABSENT_MAX: Final = 1_000
@@ -157,6 +160,7 @@ class TreeCheck:
         return [
             Step(0, title, count, Verdict.FAILED if is_bundle in levels else Verdict.PASSED)
             for title, count, is_bundle in zip(TILE_STEPS, counts, (True, False), strict=True)
+            if count or is_bundle in levels
         ]
 
 
@@ -168,3 +172,63 @@ def edge_of(levels: list[list[bytes]], size: int) -> dict[Tile, bytes]:
         if width:
             edge[Tile(level, number, width)] = b"".join(hashes)
     return edge
+
+
+def verify_leaves(tree: TreeCheck, checkpoints: CheckpointCheck | None) -> Verification:
+    """The verdict over a tree whose leaves are of any kind: its files, and its checkpoints.
+
+    `tree` has all bundles; `checkpoints` is None where no policy is pinned.
+    """
+    root = tree.finish()
+    found = Found()
+    for finding in tree.findings():
+        found.report(finding, is_of_step=False)
+    summary, others = None, list[Step]()
+    if tree.size == 0:
+        empty = Finding(
+            code="log.empty",
+            verdict=Verdict.INDETERMINATE,
+            message="no entries were checked",
+            origin=tree.origin,
+        )
+        found.report(empty)
+    if checkpoints is None:
+        found.report(unsigned_tree(tree.origin), is_of_step=False)
+    else:
+        if root is not None:
+            checkpoints.compare(tree.size, root)
+        summary = checkpoints.finish(tree.size)
+        for finding in checkpoints.findings:
+            found.report(finding, is_of_step=False)
+        others = checkpoints.steps()
+    return Verification(
+        verdict=found.verdict,
+        findings=found.findings,
+        more_findings=found.more,
+        steps=found.steps((), [*tree.steps(), *others]),
+        first_bad_index=found.first_bad,
+        entries=tree.size,
+        links=0,
+        stream_links=0,
+        signatures=0,
+        strays=0,
+        voids=0,
+        origin=tree.origin,
+        genesis_leaf="",
+        head=EMPTY_HEAD,
+        recorded_at="",
+        root="" if root is None else root.hex(),
+        checkpoints=summary,
+    )
+
+
+def unsigned_tree(origin: str) -> Finding:
+    """No policy says whose signature counts: the tree agrees with itself, whoever wrote it."""
+    return Finding(
+        code="trust.not_pinned",
+        verdict=Verdict.INDETERMINATE,
+        message="no policy names the keys of this tree: it agrees with itself, whoever wrote it",
+        origin=origin,
+        expected=f"a policy with log {origin}+…",
+        next_step="name the policy that was kept elsewhere: --policy FILE",
+    )

@@ -78,6 +78,7 @@ class Verifier:
         self._next_position = 0
         self._genesis_leaf = ""
         self._stopped = False
+        self._more_steps: list[Step] = []
         self._segment_signatures = 0
         self._last_submission = ""
         self._stray_indices: set[int] = set()
@@ -337,6 +338,12 @@ class Verifier:
         """Take what an adapter found beside the records (an index of its store, a setting)."""
         self._found.report(finding)
 
+    def add_steps(self, steps: Iterable[Step], findings: Iterable[Finding]) -> None:
+        """Take steps that were checked beside the records, of a tile tree, with their findings."""
+        self._more_steps += steps
+        for finding in findings:
+            self._found.report(finding, is_of_step=False)
+
     def finish(
         self, seen_heads: Sequence[SeenHead] = (), *, stored_head: Head | None = None
     ) -> Verification:
@@ -415,7 +422,7 @@ class Verifier:
             self._stored + (stored_head is not None),
             self._heads_compared,
         )
-        others = [] if self._checkpoints is None else self._checkpoints.steps()
+        others = [*self._more_steps, *(self._checkpoints.steps() if self._checkpoints else ())]
         return Verification(
             verdict=self._found.verdict,
             findings=self._found.findings,
