@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Annotated, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from cyclopts import Parameter
 
 from consumers.bootstrap import NoLogError, Settings, open_ledger
-from consumers.cli.errors import VERDICT_CODES, UsageError, finding_lines
-from consumers.cli.moments import ZONE_NAME, show_instant
-from consumers.cli.options import DEFAULT_HOME, Common
-from consumers.cli.output import basis_of, show_value, write
+from consumers.cli.errors import VERDICT_CODES, UsageError
+from consumers.cli.options import Common
+from consumers.cli.output import basis_of, show_value
 from consumers.cli.session import settings_of
-from consumers.cli.terminal import paint, progress, say
+from consumers.cli.terminal import progress
 from consumers.cli.texts import text
-from consumers.cli.verify_officers import recount, show_recount
+from consumers.cli.verify_against import Against, load_against, log_checks, tree_trust
+from consumers.cli.verify_officers import Recount, recount, show_recount
 from consumers.cli.verify_projections import replay, show_replay
+from consumers.cli.verify_show import Shown, show_results, steps_of, worst_of
 from ledger.adapters.trust import Trust, load_trust, note_seen
 from ledger.app.ports import LogReader
-from ledger.core.action import plain_id
 from ledger.core.chain import Head
-from ledger.core.findings import Finding, Verdict
-from ledger.core.ids import log_of
-from ledger.entry.verification import SeenHead, Step, Verification
+from ledger.core.findings import Verdict
+from ledger.entry.checkpoint_check import CheckpointCheck
+from ledger.entry.verification import SeenHead, Verification
 
-_STYLES: Final = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INDETERMINATE: "yellow"}
-_MARKS: Final = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.INDETERMINATE: "?"}
+if TYPE_CHECKING:
+    from projections.runtime.replaying import ProjectionCheck
+
 _HEX: Final = frozenset("0123456789abcdef")
 
 
@@ -41,6 +42,8 @@ class _Task(msgspec.Struct, frozen=True):
     logs: int | None
     expected: Head | None
     seen: tuple[SeenHead, ...]
+    origin: str | None
+    checkpoints: CheckpointCheck | None
 
 
 def verify(
@@ -53,6 +56,19 @@ def verify(
             negative="",
         ),
     ] = (),
+    checkpoint: Annotated[
+        tuple[Path, ...],
+        Parameter(help="A signed checkpoint that somebody kept or a witness serves.", negative=""),
+    ] = (),
+    policy: Annotated[
+        Path | None, Parameter(help="Whose signatures count; default the one pinned in the home.")
+    ] = None,
+    authority: Annotated[
+        Path | None, Parameter(help="Root certificates of time-stamp authorities, a PEM file.")
+    ] = None,
+    tiles: Annotated[
+        Path | None, Parameter(help="Verify a published tile tree in this folder, without its log.")
+    ] = None,
     projections: Annotated[
         bool,
         Parameter(
@@ -63,63 +79,94 @@ def verify(
     ] = False,
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
-    """Check every entry: bytes, links, signatures, stored columns, heads seen before.
+    """Check every entry: bytes, links, signatures, stored columns, heads and checkpoints.
 
-    Exit code 0 passed, 1 failed, 2 indeterminate (nothing pins the log, or it is empty).
+    Exit code 0 passed, 1 failed, 2 indeterminate (nothing pins the log, it is empty, or a
+    checkpoint or witness that the policy asks for is missing).
 
-    Example: pal verify --expect 612:9f2c…
+    Example: pal verify --expect 612:9f2c… --checkpoint kept.checkpoint
     """
     settings = settings_of(common)
     pinned = load_trust(settings.trust_path) if settings.trust_path.exists() else ()
-    tasks = _tasks(settings, pinned, expect)
+    against = load_against(settings, policy, checkpoint, authority)
+    if tiles is not None:
+        geneses = {trust.origin: trust.genesis_leaf for trust in pinned}
+        return _verify_tiles(tiles, against, geneses, common)
+    tasks, rounds = _tasks(settings, pinned, expect, against)
     with progress("verifying", "entries") as advance:
         results = _verify(settings, tasks, lambda done: advance(done, 0))
     if pinned:
         passed = [result for result in results if result.verdict == Verdict.PASSED]
         note_seen(settings.trust_path, {result.origin: result.head for result in passed})
     names = [f"trust {settings.trust_path.name}"] if pinned else []
+    names += [f"policy {against.policy_name}"] if against.policy else []
     names += [f"--expect {item}" for item in expect]
     heads = [
         f"{head.source} ({head.size})" if len(tasks) == 1 else _of_log(task, head)
         for task in tasks
         for head in task.seen
     ]
-    recounted = recount(settings, results)
-    replayed = replay(settings, results) if projections else None
-    found = [
-        item for check in (recounted, replayed) if check is not None for item in check.findings
-    ]
-    verdict = _worst([*(result.verdict for result in results), *(item.verdict for item in found)])
+    more: dict[str, Recount | ProjectionCheck] = {}
+    if (recounted := recount(settings, results)) is not None:
+        more["officers"] = recounted
+    if projections:
+        more["projections"] = replay(settings, results)
+    return _report(Shown(results, names, heads, rounds), more, common)
+
+
+def _report(shown: Shown, more: Mapping[str, Recount | ProjectionCheck], common: Common) -> int:
+    """Say everything; gives the exit code."""
+    results = shown.results
+    found = [item.verdict for check in more.values() for item in check.findings]
+    verdict = worst_of([*(result.verdict for result in shown.all()), *found])
     if common.format == "table":
-        _show(results, verdict, names, heads, common)
-        steps = len(results[0].steps)
-        if recounted is not None:
-            steps += 1
-            show_recount(recounted, steps)
-        if replayed is not None:
-            show_replay(replayed, steps)
+        show_results(shown, verdict, common)
+        steps = len(steps_of(shown.all()))
+        for check in more.values():
+            if isinstance(check, Recount):
+                steps += 1
+                show_recount(check, steps)
+            else:
+                show_replay(check, steps)
     else:
         several = {"verdict": verdict, "results": msgspec.to_builtins(results)}
         value = msgspec.to_builtins(results[0]) if len(results) == 1 else several
         value |= {
-            "pinned_by": names,
-            "heads_compared": heads,
+            "pinned_by": shown.pinned,
+            "heads_compared": shown.heads,
             "not_proved": text("not_proved", common.language),
         }
-        more = {"officers": recounted, "projections": replayed}
-        value |= {name: msgspec.to_builtins(check) for name, check in more.items() if check}
+        value |= {name: msgspec.to_builtins(check) for name, check in more.items()}
+        if shown.rounds is not None:
+            value["log_of_checkpoints"] = msgspec.to_builtins(shown.rounds)
         value["verdict"] = verdict
         basis = basis_of({result.origin: result.head for result in results})
         show_value("verification", value, basis=basis, form=common.format)
     return VERDICT_CODES[verdict]
 
 
+def _verify_tiles(path: Path, against: Against, geneses: dict[str, str], common: Common) -> int:
+    from ledger.adapters.verify_tree import verify_tree  # noqa: PLC0415 - only for a tree
+
+    with progress("verifying", "entries") as advance:
+        trust = tree_trust(against, geneses)
+        result = verify_tree(path, trust, on_progress=lambda done: advance(done, 0))
+    names = [f"policy {against.policy_name}"] if against.policy else []
+    names += ["trust"] if result.origin in geneses else []
+    return _report(Shown([result], names, []), {}, common)
+
+
 def _of_log(task: _Task, head: SeenHead) -> str:
     return f"{head.source} ({task.number}/{head.size})"
 
 
-def _tasks(settings: Settings, pinned: Sequence[Trust], expect: Sequence[str]) -> list[_Task]:
-    """The logs that are pinned; of an embedded ledger that nothing pins, those that are there."""
+def _tasks(
+    settings: Settings, pinned: Sequence[Trust], expect: Sequence[str], against: Against
+) -> tuple[list[_Task], Verification | None]:
+    """The logs that are pinned; of an embedded ledger that nothing pins, those that are there.
+
+    And what the log of checkpoints beside them is, where one is published.
+    """
     if pinned:
         logs: list[Trust | None] = [*pinned]
     else:
@@ -128,16 +175,23 @@ def _tasks(settings: Settings, pinned: Sequence[Trust], expect: Sequence[str]) -
             count += 1
         logs = [None] * max(count, 1)
     expected = _parse_heads(expect, len(logs))
-    return [
+    origins = [
+        trust.origin if trust else against.origin_of(number) for number, trust in enumerate(logs)
+    ]
+    checks, rounds = log_checks(settings, against, origins)
+    tasks = [
         _Task(
             number,
             trust,
             len(logs) if trust else None,
             expected.get(number),
             tuple(_seen_heads(settings, trust, number)),
+            origins[number] or None,
+            checks[number],
         )
         for number, trust in enumerate(logs)
     ]
+    return tasks, rounds
 
 
 def _parse_heads(expect: Sequence[str], logs: int) -> dict[int, Head]:
@@ -207,11 +261,12 @@ def _verify_file(
         raise NoLogError(msg, next_step="name its folder with --home, or pal log create")
     return verify_file(
         path,
-        origin=task.pinned.origin if task.pinned else None,
+        origin=task.origin,
         genesis_leaf=task.pinned.genesis_leaf if task.pinned else None,
         expect=task.expected,
         seen=task.seen,
         logs=task.logs,
+        checkpoints=task.checkpoints,
         on_progress=on_progress,
     )
 
@@ -219,142 +274,15 @@ def _verify_file(
 def _verify_partition(
     reader: LogReader, task: _Task, on_progress: Callable[[int], None]
 ) -> Verification:
-    from ledger.app.limits import READ_RECORDS_MAX  # noqa: PLC0415 - one log or the other
+    from ledger.adapters.verify_log import verify_log  # noqa: PLC0415 - one log or the other
     from ledger.entry.verify import Verifier  # noqa: PLC0415 - loaded when used
 
-    leaf = task.pinned.genesis_leaf if task.pinned else None
-    verifier = Verifier(reader.origin, leaf, task.expected, seen=task.seen, logs=task.logs)
-    position = done = 0
-    while records := reader.read(position, READ_RECORDS_MAX):
-        for record in records:
-            verifier.add(record)
-        position = records[-1].position + 1
-        done += len(records)
-        on_progress(done)
-    return verifier.finish()
-
-
-def _show(
-    results: Sequence[Verification],
-    verdict: Verdict,
-    pinned: Sequence[str],
-    heads: Sequence[str],
-    common: Common,
-) -> None:
-    several = len(results) > 1
-    _show_verdict(results, verdict)
-    for result in results:
-        findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
-        if findings:
-            _show_findings(findings, result, common, several=several)
-    for step in _steps(results):
-        write(f"  {step.number} {_mark(step.verdict)} {step.title:<52} {step.checked:>10,}")
-
-    def total(name: str) -> int:
-        return sum(getattr(result, name) for result in results)
-
-    rows = {
-        "links": f"{total('links'):,} of the log, {total('stream_links'):,} of streams",
-        "signatures": f"{total('signatures'):,} submissions",
-        "strays, voids": f"{total('strays'):,}, {total('voids'):,}",
-        "newest recorded": f"{show_instant(max(r.recorded_at for r in results))} ({ZONE_NAME})",
-        "pinned by": ", ".join(pinned) or "nothing",
-        "seen before": ", ".join(heads) or "nothing",
-    }
-    for name, value in _log_rows(rows, results) if several else _with_log(rows, results[0]):
-        write(f"  {name:<16} {value}")
-    write(f"  {text('not_proved', common.language)}")
-    form = "LOG/SIZE:HASH" if several else "SIZE:HASH"
-    say(f"note size and head elsewhere: pal verify --expect {form} compares with them")
-
-
-def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    found = set(verdicts)
-    return next(v for v in (Verdict.FAILED, Verdict.INDETERMINATE, *found) if v in found)
-
-
-def _mark(verdict: Verdict) -> str:
-    return paint(_MARKS[verdict], _STYLES[verdict], sys.stdout)
-
-
-def _show_verdict(results: Sequence[Verification], verdict: Verdict) -> None:
-    said = paint(f"{_MARKS[verdict]} {verdict.upper()}", _STYLES[verdict], sys.stdout)
-    first = results[0]
-    if len(results) == 1:
-        scope = f"entries 0–{first.entries - 1:,}" if first.entries else "no entries"
-        write(f"{said}  {scope} of {first.origin}")
-        return
-    name = first.origin.rpartition("/")[0]
-    write(f"{said}  {sum(r.entries for r in results):,} entries in {len(results)} logs of {name}")
-
-
-def _steps(results: Sequence[Verification]) -> list[Step]:
-    """Each step over all logs: how much it checked, and the worst that it found."""
-    return [
-        Step(
-            step.number,
-            step.title,
-            sum(result.steps[place].checked for result in results),
-            _worst(result.steps[place].verdict for result in results),
-        )
-        for place, step in enumerate(results[0].steps)
-    ]
-
-
-def _with_log(rows: Mapping[str, str], result: Verification) -> list[tuple[str, str]]:
-    """The rows of one log, with its size, head, root and names among them."""
-    own = {
-        "size": f"{result.head.size}",
-        "head": result.head.leaf,
-        "root": result.root,
-        "origin": result.origin,
-        "genesis": result.genesis_leaf,
-    }
-    made = list(rows.items())
-    return [*made[:3], *own.items(), *made[3:]]
-
-
-def _log_rows(rows: Mapping[str, str], results: Sequence[Verification]) -> list[tuple[str, str]]:
-    """The rows over several logs, and a row for each: its verdict, size and head."""
-    each = [
-        (f"log {log_of(r.origin)}", f"{_mark(r.verdict)} {r.head.size}:{r.head.leaf}")
-        for r in results
-    ]
-    made = list(rows.items())
-    return [*made[:3], *each, *made[3:]]
-
-
-def _show_findings(
-    findings: list[Finding], result: Verification, common: Common, *, several: bool
-) -> None:
-    """The first finding whole, the others counted: most follow from the first."""
-    findings = sorted(findings, key=lambda item: item.index if item.index >= 0 else sys.maxsize)
-    first = findings[0]
-    if not first.stream:
-        same = (item for item in findings if item.index == first.index and item.stream)
-        named = next(same, first)
-        first = msgspec.structs.replace(first, stream=named.stream, version=named.version)
-    bad = result.first_bad_index
-    before = ""
-    if bad > 0:
-        home = f" --home {common.home}" if common.home != DEFAULT_HOME else ""
-        log = f" --log {common.log}" if common.log else ""
-        kind, _, _ = first.stream.partition(":")
-        what = f"dossier show {plain_id(first.stream)}" if kind == "dossier" else "events"
-        place = f"{log_of(result.origin)}/{bad - 1}" if several else f"{bad - 1}"
-        before = f"  before    pal {what} --at-index {place}{home}{log}"
-    for line in finding_lines(first, log=log_of(result.origin) if several else None):
-        write(line)
-    if before:
-        write(before)
-    others: dict[str, int] = {}
-    for finding in findings[1:]:
-        others[finding.code] = others.get(finding.code, 0) + 1
-    if others or result.more_findings:
-        counts = [f"{code} {count:,}" for code, count in sorted(others.items())]
-        if result.more_findings:
-            counts.append(f"further {result.more_findings:,}")
-        write(f"  also      {', '.join(counts)} (--format json lists them)")
-    if bad >= 0:
-        where = f"{log_of(result.origin)}/{bad}" if several else f"{bad:,}"
-        write(f"  first bad index  {where}")
+    verifier = Verifier(
+        reader.origin,
+        task.pinned.genesis_leaf if task.pinned else None,
+        task.expected,
+        seen=task.seen,
+        logs=task.logs,
+        checkpoints=task.checkpoints,
+    )
+    return verify_log(reader, verifier, on_progress=on_progress)
