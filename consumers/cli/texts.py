@@ -47,6 +47,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "chưa so sánh với điểm kiểm nào: chưa có chính sách (pal seal open, hoặc --policy)",
         ),
         "verify.compared": ("{count} compared", "đã so sánh {count}"),
+        "verify.no_witness": (
+            "no witness is asked for by the policy",
+            "chính sách không yêu cầu nhân chứng nào",
+        ),
         "verify.uncovered": ("none of them covers an entry", "không điểm nào phủ mục nào"),
         "verify.behind": (
             "{count} entries behind the newest are held by links and signatures alone",
@@ -58,6 +62,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "chưa so sánh với điểm kiểm nào: chưa có chính sách (pal seal open, hoặc --policy)",
         ),
         "verify.compared": ("{count} compared", "đã so sánh {count}"),
+        "verify.no_witness": (
+            "no witness is asked for by the policy",
+            "chính sách không yêu cầu nhân chứng nào",
+        ),
         "verify.uncovered": ("none of them covers an entry", "không điểm nào phủ mục nào"),
         "verify.behind": (
             "{count} entries behind the newest are held by links and signatures alone",

@@ -121,7 +121,7 @@ def _report(shown: Shown, more: Mapping[str, Recount | ProjectionCheck], common:
     verdict = worst_of([*(result.verdict for result in shown.all()), *found])
     if common.format == "table":
         show_results(shown, verdict, common)
-        steps = len(steps_of(shown.all()))
+        steps = len(steps_of(shown))
         for check in more.values():
             if isinstance(check, Recount):
                 steps += 1

@@ -47,7 +47,7 @@ def show_results(shown: Shown, verdict: Verdict, common: Common) -> None:
         findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
         if findings:
             _show_findings(findings, result, common, several=several)
-    for step in steps_of(shown.all()):
+    for step in steps_of(shown):
         write(f"  {step.number} {mark_of(step.verdict)} {step.title:<52} {step.checked:>10,}")
 
     def total(name: str) -> int:
@@ -86,18 +86,20 @@ def _show_verdict(results: Sequence[Verification], verdict: Verdict) -> None:
     write(f"{said}  {sum(r.entries for r in results):,} entries in {len(results)} logs of {name}")
 
 
-def steps_of(results: Sequence[Verification]) -> list[Step]:
-    """Each step over all logs: how much it checked, and the worst that it found."""
+def steps_of(shown: Shown) -> list[Step]:
+    """Each step over all logs: how much it checked, and the worst that it found. Those that only
+    the log of checkpoints has come last."""
     steps: dict[str, Step] = {}
-    for step in (step for result in results for step in result.steps):
-        before = steps.get(step.title, Step(0, step.title, 0, step.verdict))
-        verdict = worst_of((before.verdict, step.verdict))
-        steps[step.title] = Step(0, step.title, before.checked + step.checked, verdict)
-    order = sorted(
-        steps.values(),
-        key=lambda step: max(s.number for r in results for s in r.steps if s.title == step.title),
-    )
-    return [msgspec.structs.replace(step, number=number) for number, step in enumerate(order, 1)]
+    order: dict[str, tuple[bool, int]] = {}
+    for result in shown.all():
+        for step in result.steps:
+            before = steps.get(step.title, Step(0, step.title, 0, step.verdict))
+            verdict = worst_of((before.verdict, step.verdict))
+            steps[step.title] = Step(0, step.title, before.checked + step.checked, verdict)
+            is_last, number = order.get(step.title, (result is shown.rounds, 0))
+            order[step.title] = (is_last, max(number, step.number))
+    titles = sorted(steps, key=lambda title: order[title])
+    return [msgspec.structs.replace(steps[title], number=n) for n, title in enumerate(titles, 1)]
 
 
 def _covered(results: Sequence[Verification], lang: Lang) -> str:
@@ -106,8 +108,12 @@ def _covered(results: Sequence[Verification], lang: Lang) -> str:
     if any(summary is None for summary in summaries):
         return text("verify.no_policy", lang)
     compared = sum(summary.compared for summary in summaries if summary)
-    behind = sum(r.head.size - r.checkpoints.covered for r in results if r.checkpoints)
+    behind = sum(
+        max(r.entries, r.head.size) - r.checkpoints.covered for r in results if r.checkpoints
+    )
     said = text("verify.compared", lang, count=f"{compared:,}")
+    if not any(summary.witnessed for summary in summaries if summary):
+        said += f", {text('verify.no_witness', lang)}"
     if not any(summary.covered for summary in summaries if summary):
         return f"{said}; {text('verify.uncovered', lang)}"
     if behind:
@@ -117,6 +123,10 @@ def _covered(results: Sequence[Verification], lang: Lang) -> str:
 
 def _with_log(rows: Mapping[str, str], result: Verification) -> list[tuple[str, str]]:
     """The rows of one log, with its size, head, root and names among them."""
+    if not result.genesis_leaf:
+        # A tree whose leaves are no entries of a ledger.
+        own = {"size": f"{result.entries}", "root": result.root, "origin": result.origin}
+        return [*own.items(), *list(rows.items())[4:]]
     own = {
         "size": f"{result.head.size}",
         "head": result.head.leaf,
