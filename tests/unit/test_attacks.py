@@ -6,27 +6,30 @@ signatures and what others have seen are left to tell.
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from consumers.bootstrap import Settings, open_ledger, utc_now
 from consumers.creation import create_ledger
+from consumers.drill.rewriting import (
+    by_another_officer,
+    seal_of,
+    sealed_anew,
+    sealed_behind,
+    with_action,
+    with_seal,
+)
+from consumers.drill.scene import read_entries, remove_file, write_log
 from consumers.generate.files import write_files
 from consumers.workers.importer import ImportOptions, import_file
 from ledger.adapters.sqlite_verify import verify_file
-from ledger.core.action import decode_action, encode_action
 from ledger.core.findings import Verdict
-from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
-from ledger.entry.entry import Seal, decode_entry, encode_entry
+from ledger.entry.entry import decode_entry, encode_entry
 from ledger.entry.signatures import SigningKey
 from ledger.entry.verify import SeenHead, Verification
 
@@ -50,80 +53,19 @@ class Victim:
             self.head = ledger.logs[0].head()
             (self.genesis,) = ledger.genesis_leaves.values()
         self.path, self.copy = settings.log_path, folder / "copy.sqlite"
-        with closing(sqlite3.connect(self.path)) as connection:
-            rows = connection.execute("SELECT data FROM entry ORDER BY idx")
-            self.entries = [bytes(data) for (data,) in rows]
+        self.entries = read_entries(self.path)
 
     def verify(self, entries: list[bytes], *, seen: bool = False) -> Verification:
         """What verification says of a file that holds these entries and fits them."""
-        for ending in ("", "-wal", "-shm"):
-            Path(f"{self.copy}{ending}").unlink(missing_ok=True)
-        with closing(sqlite3.connect(self.path)) as source:
-            source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy(self.path, self.copy)
-        with closing(sqlite3.connect(self.copy)) as connection, connection:
-            connection.execute("DROP INDEX entry_stream")
-            connection.execute("DROP INDEX entry_action")
-            connection.execute("DELETE FROM entry")
-            for index, data in enumerate(entries):
-                seal, _, body = data.partition(b"\n")
-                named = {**_fields(seal), "action_id": _fields(body)["id"]}
-                connection.execute(
-                    "INSERT INTO entry (idx, leaf, stream, version, action_id, data)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        index,
-                        leaf_hash(data),
-                        named["stream"],
-                        named["version"],
-                        named["action_id"],
-                        data,
-                    ),
-                )
-            last = leaf_hash(entries[-1])
-            connection.execute("UPDATE head SET size = ?, leaf = ?", (len(entries), last))
+        remove_file(self.copy)
+        write_log(self.copy, entries)
         heads = [SeenHead("another's copy", *self.head)] if seen else []
         return verify_file(self.copy, genesis_leaf=self.genesis, seen=heads)
 
 
-def _fields(line: bytes) -> dict[str, object]:
-    found: dict[str, object] = msgspec.json.decode(line)
-    return found
-
-
-def chained(entries: list[bytes], start: int) -> list[bytes]:
-    """The entries from `start` on sealed anew: every link right, nothing signed again."""
-    done = list(entries[:start])
-    heads: dict[str, tuple[int, str]] = {}
-    for data in done:
-        seal = decode_entry(data).seal
-        heads[seal.stream] = (seal.version, leaf_hash(data).hex())
-    for data in entries[start:]:
-        entry = decode_entry(data)
-        version, leaf = heads.get(entry.seal.stream, (0, "0" * 64))
-        seal = replace(
-            entry.seal,
-            index=len(done),
-            prev=leaf_hash(done[-1]).hex(),
-            version=version + 1,
-            stream_prev=leaf,
-        )
-        done.append(encode_entry(seal, entry.action_bytes))
-        heads[seal.stream] = (seal.version, leaf_hash(done[-1]).hex())
-    return done
-
-
 def altered(data: bytes, key: SigningKey | None = None) -> bytes:
     """The entry with another officer in it; signed by a key where one is given."""
-    entry = decode_entry(data)
-    action = decode_action(entry.action_bytes)
-    other = replace(action, actor=replace(action.actor, id="somebody.else"))
-    body = encode_action(other)
-    seal: Seal = entry.seal
-    if key is not None:
-        ((signature,),) = key.sign([body])
-        seal = replace(seal, sigs=(signature,))
-    return encode_entry(seal, body)
+    return with_action(data, by_another_officer, key)
 
 
 def bit_flip(v: Victim) -> list[bytes]:
@@ -151,7 +93,7 @@ def insert(v: Victim) -> list[bytes]:
 
 
 def suffix_rehash(v: Victim) -> list[bytes]:
-    return chained([*v.entries[:AT], altered(v.entries[AT]), *v.entries[AT + 1 :]], AT)
+    return sealed_anew([*v.entries[:AT], altered(v.entries[AT]), *v.entries[AT + 1 :]], AT)
 
 
 def tail_cut(v: Victim) -> list[bytes]:
@@ -161,7 +103,7 @@ def tail_cut(v: Victim) -> list[bytes]:
 def fork(v: Victim) -> list[bytes]:
     """Another history from here on, with the stolen key: everything in it is right."""
     own = altered(v.entries[AT], key=v.key)
-    return chained([*v.entries[:AT], own, *v.entries[AT + 1 :]], AT)
+    return sealed_anew([*v.entries[:AT], own, *v.entries[AT + 1 :]], AT)
 
 
 def replay(v: Victim) -> list[bytes]:
@@ -170,17 +112,7 @@ def replay(v: Victim) -> list[bytes]:
 
 def sealed_again(v: Victim) -> list[bytes]:
     """An old action behind the head once more, with its own signature: the seal is not signed."""
-    own = decode_entry(v.entries[AT])
-    stream = [e for e in map(decode_entry, v.entries) if e.seal.stream == own.seal.stream]
-    seal = replace(
-        own.seal,
-        index=len(v.entries),
-        prev=leaf_hash(v.entries[-1]).hex(),
-        recorded_at=decode_entry(v.entries[-1]).seal.recorded_at,
-        version=stream[-1].seal.version + 1,
-        stream_prev=stream[-1].leaf,
-    )
-    return [*v.entries, encode_entry(seal, own.action_bytes)]
+    return [*v.entries, sealed_behind(v.entries, v.entries[AT])]
 
 
 def graft(v: Victim) -> list[bytes]:
@@ -192,15 +124,14 @@ def graft(v: Victim) -> list[bytes]:
 
 
 def timestamp(v: Victim) -> list[bytes]:
-    entry = decode_entry(v.entries[AT])
-    seal = replace(entry.seal, recorded_at=add_seconds(entry.seal.recorded_at, 0.000001))
-    changed = encode_entry(seal, entry.action_bytes)
+    later = add_seconds(seal_of(v.entries[AT]).recorded_at, 0.000001)
+    changed = with_seal(v.entries[AT], recorded_at=later)
     return [*v.entries[:AT], changed, *v.entries[AT + 1 :]]
 
 
 def key_misuse(v: Victim) -> list[bytes]:
     forged = altered(v.entries[AT], key=UNKNOWN)
-    return chained([*v.entries[:AT], forged, *v.entries[AT + 1 :]], AT)
+    return sealed_anew([*v.entries[:AT], forged, *v.entries[AT + 1 :]], AT)
 
 
 Attack = Callable[[Victim], list[bytes]]

@@ -1,0 +1,116 @@
+"""Attacks on a log in Kafka, by whoever may write to its topic or runs its brokers."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Final
+
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from consumers.drill.broker import BrokerScene
+from consumers.drill.case import Attacker, Case, SkippedError
+from ledger.adapters.kafka_admin import wanted_settings
+
+
+def foreign_record(scene: BrokerScene) -> None:
+    """Junk, and a copy of an old entry, written straight to the topic."""
+    with closing(scene.reader()) as reader:
+        old = reader.read(1, 1)[0].data
+    scene.produce(b"junk", old)
+
+
+def cut_partition(scene: BrokerScene) -> None:
+    """The newest batch gone, as after an election of a broker that never had it."""
+    simulator = scene.simulator
+    if simulator is None:
+        raise SkippedError("no administrator's command cuts the end of a partition")
+    partition = simulator.partition(scene.topic)
+    del partition.batches[-1]
+    partition.replicate()
+
+
+def delete_records(scene: BrokerScene) -> None:
+    """The beginning deleted with `kafka-delete-records.sh`."""
+    if scene.simulator is not None:
+        raise SkippedError("the simulator knows no DeleteRecords; --log kafka://… has a broker")
+    request = {TopicPartition(scene.topic, 0): RecordsToDelete(before_offset=4)}
+    scene.administer(lambda admin: admin.delete_records(request))
+
+
+def change_retention(scene: BrokerScene) -> None:
+    """Retention of a day, with `kafka-configs.sh`."""
+    changed = {"retention.ms": "86400000"}
+    if scene.simulator is not None:
+        scene.simulator.alter(scene.topic, changed)
+        return
+    settings = wanted_settings(1) | changed
+    resource = ConfigResource(ConfigResourceType.TOPIC, scene.topic, settings)
+    scene.administer(lambda admin: admin.alter_configs([resource]))
+
+
+def zombie_writer(scene: BrokerScene) -> None:
+    """A writer that believes it still owns the log, after another took it over."""
+    with closing(scene.open()) as zombie, closing(scene.open(with_index=False)) as heir:
+        for log in (zombie, heir, zombie):
+            log.submit([scene.submission(["dossier:0"])])
+
+
+def edit_index(scene: BrokerScene) -> None:
+    """The version at which a stream stands, in the writer's local index: the next action would be
+    sealed behind an entry that is not there."""
+    with closing(sqlite3.connect(scene.index_path)) as connection, connection:
+        connection.execute("UPDATE stream SET version = version + 7 WHERE name = 'dossier:0'")
+
+
+BROKER_CASES: Final = (
+    Case(
+        "foreign-record",
+        ("a record written straight to the topic", "bản ghi được ghi thẳng vào topic"),
+        Attacker.TOPIC_WRITER,
+        foreign_record,
+        {"verifier": "log.stray", "projector": "log.stray", "sentinel": "log.foreign_record"},
+    ),
+    Case(
+        "truncate-topic",
+        ("the topic's beginning deleted", "phần đầu của topic bị xoá"),
+        Attacker.BROKER_ADMINISTRATOR,
+        delete_records,
+        {"sentinel": "kafka.low_water_moved", "verifier": "log.overwritten"},
+    ),
+    Case(
+        "cut-partition",
+        ("the topic's newest batch lost", "lô mới nhất của topic bị mất"),
+        Attacker.BROKER_ADMINISTRATOR,
+        cut_partition,
+        {
+            "verifier": "log.truncated",
+            "projector": "log.overwritten",
+            "writer": "log.overwritten",
+        },
+    ),
+    Case(
+        "change-retention",
+        ("retention switched on", "bật thời hạn lưu giữ"),
+        Attacker.BROKER_ADMINISTRATOR,
+        change_retention,
+        {"writer": "kafka.topic_settings", "sentinel": "kafka.setting_changed"},
+    ),
+    Case(
+        "zombie-writer",
+        ("a writer that goes on after a takeover", "tiến trình ghi cũ vẫn ghi sau khi bị thay"),
+        Attacker.STALE_WRITER,
+        zombie_writer,
+        {"verifier": "log.stray", "projector": "log.stray", "sentinel": "log.writer_displaced"},
+    ),
+    Case(
+        "edit-index",
+        ("the writer's local index edited", "chỉ mục cục bộ của tiến trình ghi bị sửa"),
+        Attacker.DISK,
+        edit_index,
+        {"writer": "index.damaged"},
+    ),
+)
+"""Every case of a topic."""

@@ -1,0 +1,162 @@
+"""Who looks at a ledger, and what they say of it now: the programs themselves, none made for this.
+
+A detector gives every finding that it makes, of whatever verdict; an error with a code is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+
+import msgspec
+
+from consumers.bootstrap import open_ledger
+from consumers.drill.scene import Scene, seal
+from consumers.drill.witnessing import NAMES
+from consumers.witness_home import open_witness
+from consumers.workers.witnesses import Witnesses
+from ledger.adapters.sqlite_log import SqliteLog
+from ledger.adapters.sqlite_verify import verify_file
+from ledger.adapters.trust import load_trust
+from ledger.core.checkpoint import parse_checkpoint
+from ledger.core.findings import Finding, Verdict
+from ledger.core.merkle import prove_consistency
+from ledger.core.note import parse_note
+from ledger.core.tiles import nodes_of_tiles
+from ledger.entry.checkpoint_check import CheckpointCheck, GivenCheckpoint
+from ledger.entry.verify import SeenHead
+from projections.runtime.rebuild import rebuild
+from projections.runtime.replaying import Replays, check_projections
+from projections.store.sqlite import ReadStore
+
+
+def verifier(scene: Scene) -> Iterable[Finding]:
+    """`pal verify` by an outsider: the log and the pinned genesis, nothing else."""
+    found = verify_file(
+        scene.path,
+        origin=scene.pinned.origin,
+        genesis_leaf=scene.pinned.genesis_leaf,
+        logs=len(scene.known.trust),
+    )
+    return found.findings
+
+
+def memory(scene: Scene) -> Iterable[Finding]:
+    """`pal verify` in the home: what its trust file and its read store have seen is compared."""
+    trust = load_trust(scene.settings.trust_path)[scene.number]
+    heads = [] if trust.seen is None else [SeenHead("trust file", *trust.seen)]
+    if scene.settings.read_path.exists():
+        with closing(ReadStore.open(scene.settings.read_path)) as store:
+            head = store.head(scene.number)
+        heads += [SeenHead("read store", *head)] if head.size else []
+    return verify_file(
+        scene.path, origin=trust.origin, genesis_leaf=trust.genesis_leaf, seen=heads
+    ).findings
+
+
+def writer(scene: Scene) -> Iterable[Finding]:
+    """The writer, when it opens the log to append."""
+    pinned = scene.pinned
+    SqliteLog.open(scene.path, pinned.origin, genesis_leaf=pinned.genesis_leaf).close()
+    return ()
+
+
+def projector(scene: Scene) -> Iterable[Finding]:
+    """The projector, going on from where the read store stands."""
+    with open_ledger(scene.settings) as ledger, closing(ledger.store()) as store:
+        return stored_findings(store)
+
+
+def stored_findings(store: ReadStore) -> Sequence[Finding]:
+    """What was found while the store was made."""
+    rows = store.rows("SELECT finding FROM finding ORDER BY number")
+    return [msgspec.json.decode(data, type=Finding) for (data,) in rows]
+
+
+def rebuilder(scene: Scene) -> Iterable[Finding]:
+    """`pal rebuild`: everything folded again from zero and compared with the read store."""
+    with open_ledger(scene.settings) as ledger:
+        if scene.settings.read_path.exists():
+            ledger.store().close()
+        rebuild(
+            ledger.readers,
+            scene.settings.read_path,
+            genesis_leaves=ledger.genesis_leaves,
+            strict_rows=ledger.every_row_counts,
+        )
+        with closing(ReadStore.open(scene.settings.read_path)) as store:
+            return stored_findings(store)
+
+
+def auditor(scene: Scene) -> Iterable[Finding]:
+    """`pal verify --projections`: every entry folded again and compared with what is shown."""
+    pinned = scene.pinned
+    found = verify_file(scene.path, origin=pinned.origin, genesis_leaf=pinned.genesis_leaf)
+    with open_ledger(scene.settings) as ledger:
+        replays = Replays(
+            ledger.readers,
+            genesis_leaves=ledger.genesis_leaves,
+            strict_rows=ledger.every_row_counts,
+        )
+        heads = {found.origin: found.head}
+        check = check_projections(replays, scene.settings.read_path, heads)
+    # The clone has no key of its ledger, so nobody records a digest in it.
+    return [item for item in check.findings if item.code != "projection.not_recorded"]
+
+
+def sealer(scene: Scene) -> Iterable[Finding]:
+    """The sealer's next round, with the witnesses that its policy names."""
+    return seal(scene.settings, scene.known.doors, scene.witnesses)
+
+
+def holder(scene: Scene) -> Iterable[Finding]:
+    """`pal verify --checkpoint` by somebody who kept the newest cosigned checkpoint."""
+    return _verify_with(scene, GivenCheckpoint("a checkpoint that was kept", scene.known.kept))
+
+
+def reader(scene: Scene) -> Iterable[Finding]:
+    """`pal verify` by somebody who is given the log with its published checkpoint, and has the
+    policy from elsewhere."""
+    published = scene.tree.read_checkpoint() or b""
+    return _verify_with(scene, GivenCheckpoint("the published checkpoint", published))
+
+
+def _verify_with(scene: Scene, given: GivenCheckpoint) -> Iterable[Finding]:
+    pinned = scene.pinned
+    return verify_file(
+        scene.path,
+        origin=pinned.origin,
+        genesis_leaf=pinned.genesis_leaf,
+        logs=len(scene.known.trust),
+        checkpoints=CheckpointCheck(pinned.origin, scene.known.policy, [given]),
+    ).findings
+
+
+def witness(scene: Scene) -> Iterable[Finding]:
+    """The witnesses, asked to cosign what is published, and what they show of forks."""
+    origin = scene.pinned.origin
+    note = parse_note(scene.tree.read_checkpoint() or b"")
+    size = parse_checkpoint(note.text).size
+
+    def prove(old: int) -> tuple[bytes, ...]:
+        return prove_consistency(old, size, nodes_of_tiles(scene.tree.read, size))
+
+    with (
+        scene.known.doors.serving(scene.witnesses),
+        closing(Witnesses(scene.known.policy)) as asked,
+    ):
+        answer = asked.cosign(note, prove)
+    if answer.ahead is not None:
+        name, larger = answer.ahead
+        yield _refused("witness.size_conflict", origin, f"409: {name} cosigned {larger} entries")
+    if answer.forked is not None:
+        name, said = answer.forked
+        yield _refused("witness.inconsistent", origin, f"422: {name}: {said}")
+    for name in NAMES:
+        with open_witness(scene.witnesses / name) as opened:
+            if opened.store.forks(origin):
+                yield _refused("witness.fork", origin, f"{name} keeps two trees of one size")
+
+
+def _refused(code: str, origin: str, message: str) -> Finding:
+    return Finding(code=code, verdict=Verdict.FAILED, message=message, origin=origin)

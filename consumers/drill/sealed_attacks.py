@@ -1,0 +1,104 @@
+"""Attacks on what is published and signed of a log: checkpoints, tiles, the witnesses' memory.
+
+Who holds the note keys can sign any tree; the witnesses are what that does not help against.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from consumers.bootstrap import open_ledger
+from consumers.drill.log_attacks import recorded_earlier
+from consumers.drill.rewriting import sealed_anew
+from consumers.drill.scene import Scene
+from consumers.drill.witnessing import NAMES
+from consumers.sealing import load_policy, open_sealer
+from ledger.core.policy import QUORUM_NONE, Policy
+from ledger.core.tiles import ENTRIES, WIDTH_MAX, Tile, decode_bundle, encode_bundle
+
+
+def cut_tail_resigned(scene: Scene) -> None:
+    """The end cut off, and what is left signed with the log's own key."""
+    entries = scene.entries()
+    _restore_older(scene)
+    size = len(scene.entries())
+    scene.put(entries[: (size + len(entries)) // 2])
+    _sign(scene)
+
+
+def fork(scene: Scene) -> None:
+    """Another history from a while ago on, as long as the first, and signed with the same key: two
+    readers are shown two heads."""
+    _rewrite(scene)
+    _sign(scene)
+
+
+def roll_witness_back(scene: Scene) -> None:
+    """One witness put back to an earlier state, so that it cosigns such a fork."""
+    name = NAMES[0]
+    shutil.rmtree(scene.witnesses / name)
+    shutil.copytree(scene.older_witnesses / name, scene.witnesses / name)
+    _rewrite(scene)
+    _sign(scene, witness=name)
+
+
+def _rewrite(scene: Scene) -> None:
+    entries = scene.entries()
+    _restore_older(scene)
+    size = len(scene.entries())
+    scene.put(sealed_anew(recorded_earlier(entries, size), size))
+
+
+def replay_checkpoint(scene: Scene) -> None:
+    """The checkpoint of a while ago served in place of the newest, with its tiles."""
+    shutil.rmtree(scene.settings.tiles_path)
+    shutil.copytree(scene.older.tiles_path, scene.settings.tiles_path)
+
+
+def rot_tile(scene: Scene) -> None:
+    """One bit of a full tile."""
+    _flip(scene.tree.path / Tile(0, 0, WIDTH_MAX).path())
+
+
+def rot_bundle(scene: Scene) -> None:
+    """One bit of an entry in a full bundle."""
+    _flip(scene.tree.path / Tile(ENTRIES, 0, WIDTH_MAX).path())
+
+
+def add_to_bundle(scene: Scene) -> None:
+    """An entry that no checkpoint covers in the newest bundle."""
+    size = scene.known.head.size
+    number, width = divmod(size, WIDTH_MAX)
+    path = scene.tree.path / Tile(ENTRIES, number, width).path()
+    entries = decode_bundle(path.read_bytes(), width)
+    path.write_bytes(encode_bundle([*entries, entries[-1]]))
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _restore_older(scene: Scene) -> None:
+    """Put the whole home back to its backup: log, store, trees, trust, read store."""
+    shutil.rmtree(scene.settings.home)
+    shutil.copytree(scene.older.home, scene.settings.home)
+
+
+def _sign(scene: Scene, witness: str = "") -> None:
+    """Sign what the log holds now with the keys of the home, and publish it with the cosignature of
+    this witness at most."""
+    settings, policy = scene.settings, load_policy(scene.settings)
+    asked = tuple(each for each in policy.witnesses if each.name == witness)
+    mine = Policy(witness or QUORUM_NONE, policy.log_lines, asked)
+    settings.policy_path.write_bytes(mine.encode())
+    with (
+        scene.known.doors.serving(scene.witnesses),
+        open_ledger(settings) as ledger,
+        open_sealer(ledger) as sealer,
+    ):
+        sealer.seal()
+    settings.policy_path.write_bytes(policy.encode())
+    scene.forget()

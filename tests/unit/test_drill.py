@@ -1,0 +1,153 @@
+"""The drill: every case is seen by whom the threat model names, and a silent one is a defect."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from consumers.bootstrap import Settings
+from consumers.cli.drill import show_outcomes
+from consumers.cli.main import run
+from consumers.demo.run import run_demo
+from consumers.drill import log_attacks, program, scene
+from consumers.drill.broker_attacks import BROKER_CASES
+from consumers.drill.case import Attacker, Case, DrillError, Outcome, Status
+from consumers.drill.clone_cases import CLONE_CASES, CloneStage
+from consumers.drill.program import NAMES, play_all
+from consumers.drill.run import play
+from consumers.drill.scene import clone
+from consumers.drill.words import WORDS
+
+DOCS = Path(__file__).parents[2] / "docs"
+CASES = (*CLONE_CASES, *BROKER_CASES)
+NOT_ON_SIMULATOR = {"truncate-topic"}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """The whole drill on a demo office, topics on the simulator."""
+    return {outcome.case: outcome for outcome in play_all(tmp_path_factory.mktemp("drill"))}
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("office") / "home"
+    run_demo(home, StringIO())
+    return home
+
+
+@pytest.fixture
+def stage(office: Path, tmp_path: Path) -> Iterator[CloneStage]:
+    with clone(Settings(office), tmp_path / "clone") as cloned:
+        yield CloneStage(cloned, tmp_path)
+
+
+def test_the_whole_table(outcomes: dict[str, Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    show_outcomes(list(outcomes.values()), "en")
+    table = capsys.readouterr().out
+    with capsys.disabled():
+        print(f"\n{table}")
+    assert tuple(outcomes) == NAMES
+    assert "0 defects" in table
+    assert all(name in table for name in NAMES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_who_must_tell_does(outcomes: dict[str, Outcome], case: Case) -> None:
+    outcome = outcomes[case.name]
+    if case.name in NOT_ON_SIMULATOR:
+        assert (outcome.status, outcome.detections) == (Status.SKIPPED, ())
+        return
+    assert outcome.status is Status.DETECTED, outcome.reason
+    told = {detection.detector: detection.codes for detection in outcome.detections}
+    assert outcome.expected
+    assert all(code in told[name] for name, code in outcome.expected.items())
+
+
+def test_an_attack_that_nobody_sees_is_a_defect(
+    stage: CloneStage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    title = ("nothing is done", "không làm gì")
+    quiet = Case(
+        "quiet", title, Attacker.DISK, lambda _scene: None, {"verifier": "entry.malformed"}
+    )
+    assert play(stage, quiet).status is Status.UNDETECTED
+    monkeypatch.setattr(program, "CLONE_CASES", (quiet,))
+    monkeypatch.setattr(program, "BROKER_CASES", ())
+    assert run(["drill"]) == 1
+    assert "✗ NOTHING DETECTS IT" in capsys.readouterr().out
+    assert run(["drill", "--format", "json", "--lang", "vi"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["status"], row["expected"], row["finding"]) == ("undetected", "verifier", "")
+
+
+def test_seen_by_others_than_the_threat_model_names_is_a_defect(stage: CloneStage) -> None:
+    title = ("the end cut off", "cắt phần cuối")
+    expected = {"verifier": "log.truncated", "memory": "log.truncated"}
+    # The log alone does not show that its end is gone.
+    case = Case("cut", title, Attacker.OPERATOR, log_attacks.cut_tail, expected)
+    outcome = play(stage, case)
+    assert (outcome.status, outcome.reason) == (Status.MISSED, "verifier log.truncated")
+
+
+def files(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path), sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_original_is_only_read(office: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = dict(files(office))
+    words = ["drill", "--home", str(office), "--case", "cut-tail", "--case", "edit-projection"]
+    assert run([*words, "--case", "backdate-signed", "--format", "jsonl"]) == 0
+    assert dict(files(office)) == before
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["case"]: row["status"] for row in rows} == {
+        "backdate-signed": "skipped",
+        "cut-tail": "detected",
+        "edit-projection": "detected",
+    }
+
+
+def test_of_a_long_log_the_beginning_is_cloned(
+    office: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene, "ENTRIES_MAX", 90)
+    with clone(Settings(office), tmp_path / "clone") as cloned:
+        assert cloned.known.head.size == len(cloned.entries()) == 90
+        size = len(scene.read_entries(cloned.older.log_path))
+    assert size == 60
+
+
+def test_a_log_that_is_not_sound_is_not_drilled(office: Path, tmp_path: Path) -> None:
+    altered = clone(Settings(office / "altered"), tmp_path / "clone")
+    with pytest.raises(DrillError, match="does not verify"), altered:
+        pytest.fail("it was drilled")
+
+
+def test_a_case_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drill", "--case", "cut-tails"]) == 3
+    assert "cut-tail" in capsys.readouterr().err
+
+
+def test_the_docs_explain_every_case_and_no_other() -> None:
+    drill = (DOCS / "drill.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### `([a-z-]+)`", drill, re.MULTILINE)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_threat_model_names_who_must_tell(case: Case) -> None:
+    model = (DOCS / "threat-model.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| \[`{case.name}`\].*$", model, re.MULTILINE)
+    for name, code in case.expected.items():
+        assert f"{WORDS[name][0]} [`{code}`](findings/{code}.md)" in row
+    assert case.expected
