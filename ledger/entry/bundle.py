@@ -73,7 +73,7 @@ class OfficerScope(
 class QueryScope(msgspec.Struct, frozen=True, tag_field="kind", tag="query"):
     """The entries that the exporter found for a query in the filter grammar of `pal events`."""
 
-    query: str
+    query: Text
 
 
 Scope = DossierScope | OfficerScope | QueryScope

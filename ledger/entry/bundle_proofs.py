@@ -67,10 +67,10 @@ def _check_proof(
         check_inclusion(proof.index, checkpoint.size, leaf, proof.path, checkpoint.root)
     except ProofError as error:
         raise failed("evidence.proof", f"{path}: {error}") from error
-    if proof.checkpoint != note or index not in (None, proof.index):
+    if proof.checkpoint != note or index not in (None, proof.index) or proof.extra:
         raise failed(
             "evidence.proof",
-            f"{path} is the proof of another index, or under another checkpoint",
+            f"{path} is the proof of another index, under another checkpoint, or with an extra line",
             expected=index,
             actual=proof.index,
         )
