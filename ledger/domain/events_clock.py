@@ -90,6 +90,8 @@ class PaymentFailed(DossierData, frozen=True, kw_only=True):
 
     obligation_id: Code
     reason: str = ""
+    amount: Amount | Unset = UNSET
+    txn_ref: str = ""
 
 
 class Refunded(DossierData, frozen=True, kw_only=True):
@@ -97,3 +99,4 @@ class Refunded(DossierData, frozen=True, kw_only=True):
 
     obligation_id: Code
     amount: Amount | Unset = UNSET
+    txn_ref: str = ""

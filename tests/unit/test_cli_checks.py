@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from consumers.cli.main import run
-from ledger.core.action import Action, encode_action
+from ledger.core.action import Action, ProcedureRef, encode_action
 from ledger.core.canonical import encode_canonical
 from tests.unit.domain.actions import act, action_id
+from tests.unit.domain.test_registry import say
 
 DOSSIER = "000.00.00.H29-260302-0001"
 BOX = {"sealed": {"key": "0" * 64, "nonce": "AAAA", "box": "AAAA"}}
@@ -71,6 +73,44 @@ def test_a_dossier_shows_findings_duties_and_corrections(
     ):
         assert words in shown, words
     assert "AAAA" not in shown
+
+
+def test_an_open_dossier_shows_what_its_step_has_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [{"step": "appraisal", "budget_hours": 16}]
+    process = say(
+        91,
+        "procedure.internal_process_version_published",
+        "1.004227",
+        "2026-01-01",
+        version=1,
+        steps=steps,
+    )
+    offer = act(3, "custody_offered", "2026-03-03", {"to_unit": "land"})
+    taken = act(4, "custody_accepted", "2026-03-03", {"offer_id": action_id(3)}, who="minh")
+    story = [
+        replace(ACTIONS[0], procedure=ProcedureRef("1.004227")),
+        act(2, "accepted", "2026-03-02", {"duration_days": 3, "ruleset": "VN-2025"}),
+        replace(offer, step="appraisal"),
+        taken,
+    ]
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"".join(encode_action(action) + b"\n" for action in (process, *story)))
+    place = ["--home", str(tmp_path / "home")]
+    assert run(["import", str(file), *place]) == 0
+    show = ["dossier", "show", DOSSIER, *place]
+    capsys.readouterr()
+    for lang, words in (
+        ("en", "step appraisal: "),
+        ("vi", "bước appraisal: đã dùng "),
+    ):
+        assert run([*show, "--lang", lang]) == 0
+        assert words in capsys.readouterr().out
+    assert run([*show, "--format", "json"]) == 0
+    budget = json.loads(capsys.readouterr().out)["step_budget"]
+    assert (budget["step"], budget["allotted_seconds"]) == ("appraisal", 16 * 3600)
+    assert budget["used_seconds"] > 16 * 3600
 
 
 def test_the_same_as_values(home: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,11 +16,11 @@ from ledger.domain.events import EVENT_TYPES, decode_event
 from ledger.domain.upcasting import upcast
 from scripts.golden_events import EXAMPLES, GOLDEN, golden
 
-LANDED = 124
+LANDED = 131
 """So many lines of both files are pinned here by their hash; raise it, with the hashes, when more
 have landed."""
-EXAMPLES_SHA256 = "5c8a5272ccfffe209b121ed9d870edbdeaaf649eb1151eff1b754c828e53a82e"
-GOLDEN_SHA256 = "ab53f1869f768479200ede128a9e120059da3ea9f30eb33a496ba742f667ea57"
+EXAMPLES_SHA256 = "eb31772e6372f2c6f984caf697f642f2a5a77f609653062ae3aa9c28359ab698"
+GOLDEN_SHA256 = "022247c227fe546ea760b34024a59d0d63a5a282c2b479cb389190286ceebc28"
 
 EXAMPLE_LINES = EXAMPLES.read_bytes().splitlines(keepends=True)
 GOLDEN_LINES = GOLDEN.read_bytes().splitlines(keepends=True)
