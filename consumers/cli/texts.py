@@ -312,7 +312,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "seal.no_witness": (
             "no witness is asked for: who has the keys of this log could still rewrite it",
-            "chưa yêu cầu bên chứng kiến: ai giữ khoá của nhật ký vẫn có thể viết lại nó",
+            "chưa yêu cầu nhân chứng: ai giữ khoá của nhật ký vẫn có thể viết lại nó",
         ),
         "seal.witnessed": ("witnessed", "có chứng kiến"),
         "seal.unwitnessed": ("not witnessed", "chưa có chứng kiến"),
@@ -322,12 +322,12 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "seal.evidence": (
             "✗ kept as evidence on {at}: two checkpoints of {origin} that do not fit together",
-            "✗ lưu làm chứng cứ ngày {at}: hai điểm kiểm tra của {origin} không khớp nhau",
+            "✗ lưu làm chứng cứ ngày {at}: hai điểm kiểm của {origin} không khớp nhau",
         ),
         "seal.status.not_opened": ("▲ not opened: pal seal open", "▲ chưa mở: pal seal open"),
         "seal.status.unwitnessed": (
             "▲ signed, no witness is asked for: name one in the policy",
-            "▲ đã ký, chưa yêu cầu bên chứng kiến: hãy ghi vào chính sách",
+            "▲ đã ký, chưa yêu cầu nhân chứng: hãy ghi vào chính sách",
         ),
         "seal.status.never_witnessed": (
             "▲ not every log was ever witnessed: pal seal run",
@@ -335,7 +335,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "seal.status.outage": (
             "▲ last witnessed {age} ago: see that the witnesses run (pal seal show)",
-            "▲ chứng kiến gần nhất cách đây {age}: kiểm tra bên chứng kiến (pal seal show)",
+            "▲ chứng kiến gần nhất cách đây {age}: kiểm tra nhân chứng (pal seal show)",
         ),
         "seal.status.witnessed": (
             "✓ last witnessed {age} ago",
@@ -348,10 +348,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "proving.passed": (
             "the entry stands at index {index} of {origin}, under its signed checkpoint of {size}",
-            "mục nằm tại chỉ số {index} của {origin}, dưới điểm kiểm tra đã ký gồm {size} mục",
+            "mục nằm tại chỉ số {index} của {origin}, dưới điểm kiểm đã ký gồm {size} mục",
         ),
         "proving.no_witness": ("none; the policy asks for none", "không; chính sách không yêu cầu"),
-        "proving.witnesses": ("witness", "bên chứng kiến"),
+        "proving.witnesses": ("witness", "nhân chứng"),
         "rebuilt": (
             "rebuilt from zero: {entries} entries",
             "đã dựng lại từ đầu: {entries} mục",

@@ -13,18 +13,18 @@ SEALING_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
         "ledger.sealing_opened.v1": Phrase(
             "checkpoints of the log {subject} are signed from here on, and gathered in "
             "{checkpoints_origin}",
-            "từ đây các điểm kiểm tra của nhật ký {subject} được ký và tập hợp tại "
+            "từ đây các điểm kiểm của nhật ký {subject} được ký và tập hợp tại "
             "{checkpoints_origin}",
         ),
         "ledger.witness_outage.v1": Phrase(
             "checkpoints of the log {subject} lack the witnesses of quorum {quorum} since "
             "{since_at}",
-            "các điểm kiểm tra của nhật ký {subject} thiếu chứng kiến theo túc số {quorum} từ "
+            "các điểm kiểm của nhật ký {subject} thiếu túc số nhân chứng {quorum} từ "
             "{since_at}",
         ),
         "ledger.witness_restored.v1": Phrase(
             "checkpoints of the log {subject} are witnessed again, up to {size} entries",
-            "các điểm kiểm tra của nhật ký {subject} lại được chứng kiến, đến {size} mục",
+            "các điểm kiểm của nhật ký {subject} lại có nhân chứng, đến {size} mục",
         ),
     }
 )
