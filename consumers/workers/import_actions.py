@@ -128,18 +128,19 @@ def _new_actions(
     part: LogImport, stream: str, found: list[tuple[jsonl_log.ActionLine, Action]]
 ) -> tuple[list[SignedAction], int]:
     """What is not recorded yet, each possible after the one before; and how many are known."""
-    check = _possible(part, stream)
+    begun = part.log.stream_head(stream).version > 0
+    check = _possible(part, stream, begun=begun)
     seen: dict[str, bytes] = {}
     new: list[SignedAction] = []
     for line, action in found:
         digest = sha256(line.data).digest()
-        before = seen.get(action.id) or part.known_digest(action.id)
+        before = seen.get(action.id) or part.known_digest(action.id, begun=begun)
         if before == digest:
             continue
         if before is not None:
             reason = f"action {action.id} is recorded, or stands in this file, with other bytes"
             raise CaseError(line.line, "id", reason)
-        if not part.fits(action, line.data, line.sigs or ()):
+        if not part.fits(stream, action.type, line.data, line.sigs or ()):
             raise CaseError(line.line, "action", "too large for one entry")
         seen[action.id] = digest
         version = check(line.line, action)
@@ -149,14 +150,14 @@ def _new_actions(
     return new, len(found) - len(new)
 
 
-def _possible(part: LogImport, stream: str) -> Callable[[int, Action], int | None]:
+def _possible(part: LogImport, stream: str, *, begun: bool) -> Callable[[int, Action], int | None]:
     """A check of one action after another: gives the version that it was decided for.
 
     Only dossiers are decided; the writer then refuses if another writer came between.
     """
     if not stream.startswith("dossier:"):
         return lambda _line, _action: None
-    state = part.recorded_state(stream) if part.log.stream_head(stream).version else EMPTY_DOSSIER
+    state = part.recorded_state(stream) if begun else EMPTY_DOSSIER
 
     def check(line: int, action: Action) -> int:
         nonlocal state

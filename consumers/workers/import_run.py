@@ -128,17 +128,23 @@ class LogImport:
         shown = "" if value is None else msgspec.json.encode(value).decode()[:VALUE_CHARACTERS_MAX]
         self.problems.append(ImportProblem(self.file, line, case, field, reason, shown))
 
-    def known_digest(self, action_id: str) -> bytes | None:
-        """SHA-256 of the action that is recorded or queued under an id."""
+    def known_digest(self, action_id: str, *, begun: bool = True) -> bytes | None:
+        """SHA-256 of the action that is recorded or queued under an id.
+
+        Recorded ids of a stream that has not `begun` are not sought: an id that is recorded in
+        another stream all the same is refused by the writer.
+        """
         pending = self._pending.get(action_id)
-        if pending is not None:
+        if pending is not None or not begun:
             return pending
         place = self.log.place_of(action_id)
         return None if place is None else place.digest
 
-    def fits(self, action: Action, body: bytes, sigs: Sequence[Signature] = ()) -> bool:
+    def fits(
+        self, stream: str, type_name: str, body: bytes, sigs: Sequence[Signature] = ()
+    ) -> bool:
         """Whether an entry can hold the action, wherever in the log it comes to stand."""
-        if not sigs and len(body) + 2 * len(action.stream) + _SEAL_AMPLE <= ENTRY_BYTES_MAX:
+        if not sigs and len(body) + 2 * len(stream) + _SEAL_AMPLE <= ENTRY_BYTES_MAX:
             return True
         seal = Seal(
             index=_COUNT_MAX,
@@ -146,9 +152,9 @@ class LogImport:
             prev="0" * 64,
             recorded_at=format_instant(self.now()),
             sigs=(),
-            stream=action.stream,
+            stream=stream,
             stream_prev="0" * 64,
-            type=action.type,
+            type=type_name,
             v=FORMAT_VERSION,
             version=_COUNT_MAX,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -27,20 +27,19 @@ from consumers.workers.import_run import (
     Source,
     summarise,
 )
+from consumers.workers.prepare import CasesFile, PreparedCase, check_possible, encode
+from consumers.workers.prepare_process import prepared_cases
 from ledger.adapters import csv_log, xes
 from ledger.adapters.keys import KeyStore, SubjectErasedError, SubjectKeys
 from ledger.adapters.profiles import profile_text, shipped_profiles
-from ledger.adapters.rule_files import DEFAULT_RULES
 from ledger.adapters.source_files import FileRefusedError, stem
 from ledger.app.limits import OCCURRED_AHEAD_SECONDS_MAX
 from ledger.app.ports import EntryLog
 from ledger.app.submission import LedgerError, SignedAction
-from ledger.core.action import Action, ActionError, encode_action, plain_id
-from ledger.core.canonical import CanonicalError
+from ledger.core.action import Action, plain_id
 from ledger.core.times import format_instant
-from ledger.domain.dossier import EMPTY_DOSSIER, Impossible, decide, evolve
+from ledger.domain.dossier import EMPTY_DOSSIER
 from ledger.domain.importing import (
-    IMPORTED_TYPE,
     NO_MAPPING,
     CaseActions,
     CaseError,
@@ -49,11 +48,11 @@ from ledger.domain.importing import (
     SourceCase,
     case_actions,
     convert_mapping,
-    dossier_stream,
 )
 from ledger.entry.entry import decode_entry
 from ledger.entry.sealed import NONCE_BYTES, SealedError, SubjectKey, seal_text
 from ledger.entry.signatures import SigningKey
+from projections.runtime.collection import rare_collection
 
 __all__ = ["ImportOptions", "ImportProblem", "ImportSummary", "import_file", "read_source"]
 
@@ -110,15 +109,29 @@ def read_source(path: Path, options: ImportOptions) -> Source:
     if kind == ".xes":
         overview = xes.summarise(path)
         rules = _rules(path, options, mapping, overview.name, xes.CLEAR_NAMES)
-        return _cases_source(
-            rules, overview.events, lambda: xes.read_cases(path), overview.repeated
+        file = CasesFile(
+            path=str(path),
+            source=rules.source,
+            prefix=rules.prefix,
+            timezone=options.timezone,
+            mapping=mapping,
+            events=overview.events,
+            repeated=overview.repeated,
         )
+        return _cases_source(file)
     if kind == ".csv":
         table = csv_log.summarise(path, mapping.columns)
         rules = _rules(path, options, mapping, "", table.clear_names())
-        return _cases_source(
-            rules, table.events, lambda: csv_log.read_cases(path, table), frozenset()
+        file = CasesFile(
+            path=str(path),
+            source=rules.source,
+            prefix=rules.prefix,
+            timezone=options.timezone,
+            mapping=mapping,
+            events=table.events,
+            table=table,
         )
+        return _cases_source(file)
     raise FileRefusedError(
         path, 0, "its name ends in none of .xes, .csv, .jsonl (or these with .gz)"
     )
@@ -166,50 +179,38 @@ def _rules(
     return ImportRules(options.source or name or stem(path), options.prefix, zone, mapping)
 
 
-def _cases_source(
-    rules: ImportRules,
-    events: int,
-    read_cases: Callable[[], Iterator[SourceCase]],
-    repeated: frozenset[str],
-) -> Source:
+def _cases_source(file: CasesFile) -> Source:
+    rules = file.rules()
+
     def feed(run: ImportRun) -> None:
         sealer = _Sealer(run.keys) if rules.mapping.personal else None
-        for case in read_cases():
-            _take_case(run, case, rules, sealer, repeated)
-            run.advance(len(case.events))
+        with rare_collection(), prepared_cases(file) as cases:
+            for case in cases:
+                _take_case(run, case, rules, sealer)
+                run.advance(case.events)
         run.flush()
 
-    return Source(rules.source, rules.mapping.personal, events, feed)
+    return Source(rules.source, rules.mapping.personal, file.events, feed)
 
 
 def _take_case(
-    run: ImportRun,
-    case: SourceCase,
-    rules: ImportRules,
-    sealer: _Sealer | None,
-    repeated: frozenset[str],
+    run: ImportRun, prepared: PreparedCase, rules: ImportRules, sealer: _Sealer | None
 ) -> None:
     """Import a case if its log is one of this pass's."""
-    try:
-        stream, wrong = dossier_stream(case, rules), None
-    except CaseError as error:
-        stream, wrong = "", error
-    part = run.part_of(stream, len(case.events))
+    part = run.part_of(prepared.stream, prepared.events)
     if part is None:
         return
     try:
-        if wrong is not None:
-            raise wrong
-        _add_case(part, stream, case, rules, sealer, repeated)
+        _add_case(part, prepared, rules, sealer)
     except CaseError as error:
-        line = error.line or case.line
-        part.refuse(line, case.name, error.field, error.reason, error.value)
+        line = error.line or prepared.line
+        part.refuse(line, prepared.name, error.field, error.reason, error.value)
     except LedgerError:
         if not run.give_up(part):
             raise
         return
     part.cases += 1
-    part.events += len(case.events)
+    part.events += prepared.events
 
 
 class _Sealer:
@@ -248,27 +249,45 @@ class _Sealer:
 
 
 def _add_case(
-    part: LogImport,
-    stream: str,
-    case: SourceCase,
-    rules: ImportRules,
-    sealer: _Sealer | None,
-    repeated: frozenset[str],
+    part: LogImport, prepared: PreparedCase, rules: ImportRules, sealer: _Sealer | None
 ) -> None:
     """Check a whole case, then queue what is not recorded yet."""
-    if case.name in repeated:
-        raise CaseError(case.line, "case", "two traces have this name")
-    first_id = _check_owner(part, stream, rules.source, case)
+    if prepared.refusal is not None:
+        raise prepared.refusal.error()
+    stream = prepared.stream
+    first_id = _check_owner(part, stream, rules.source, prepared.line)
+    if first_id or sealer is not None:
+        _add_again(part, prepared.source_case(), rules, sealer, first_id)
+        return
+    if prepared.fault is not None:
+        raise prepared.fault.error()
+    _check_times(part, [(action.line, action.occurred_at) for action in prepared.actions])
+    for action in prepared.actions:
+        _check_fits(part, action.line, stream, action.type, action.data)
+    if prepared.impossible is not None:
+        raise prepared.impossible.error()
+    part.disordered += prepared.disordered
+    part.queue([SignedAction(a.id, stream, a.type, a.data, ()) for a in prepared.actions])
+
+
+def _add_again(
+    part: LogImport, case: SourceCase, rules: ImportRules, sealer: _Sealer | None, first_id: str
+) -> None:
+    """A case that has to be sealed, or whose dossier is begun: some of it may be recorded."""
     built = case_actions(case, rules, sealer, first_id)
-    _check_times(part, built)
+    lines, actions = built.lines, built.actions
+    _check_times(part, [(n, a.occurred_at.at) for n, a in zip(lines, actions, strict=True)])
     new = _unrecorded(part, built, begun=bool(first_id))
-    _check_possible(part, [(line, action) for line, action, _ in new], begun=bool(first_id))
+    check_possible(
+        lambda: part.recorded_state(built.stream) if first_id else EMPTY_DOSSIER,
+        [(line, action) for line, action, _ in new],
+    )
     part.disordered += built.disordered
     part.known += len(built.actions) - len(new)
     part.queue([SignedAction(a.id, a.stream, a.type, body, ()) for _, a, body in new])
 
 
-def _check_owner(part: LogImport, stream: str, source: str, case: SourceCase) -> str:
+def _check_owner(part: LogImport, stream: str, source: str, line: int) -> str:
     """The id of the dossier's first action, "" without one; another source's dossier is refused."""
     first = part.log.stream_entries(stream, limit=1)
     if not first:
@@ -278,27 +297,20 @@ def _check_owner(part: LogImport, stream: str, source: str, case: SourceCase) ->
     owner = data.get("source_log") or data.get("imported", {}).get("source_log", "this ledger")
     if owner != source:
         reason = f"dossier {plain_id(stream)} belongs to {owner}: use --prefix to keep apart"
-        raise CaseError(case.line, "case", reason)
+        raise CaseError(line, "case", reason)
     return str(action["id"])
 
 
-def _check_times(part: LogImport, built: CaseActions) -> None:
+def _check_times(part: LogImport, times: Sequence[tuple[int, str]]) -> None:
     latest = format_instant(part.now() + timedelta(seconds=OCCURRED_AHEAD_SECONDS_MAX))
-    for line, action in zip(built.lines, built.actions, strict=True):
-        if action.occurred_at.at > latest:
-            raise CaseError(line, "time", f"{action.occurred_at.at} lies in the future")
+    for line, at in times:
+        if at > latest:
+            raise CaseError(line, "time", f"{at} lies in the future")
 
 
-def _check_possible(part: LogImport, actions: Sequence[tuple[int, Action]], *, begun: bool) -> None:
-    """Decide what a mapping made; an action that none named is possible at any time."""
-    if all(action.type == IMPORTED_TYPE for _, action in actions):
-        return
-    state = part.recorded_state(actions[0][1].stream) if begun else EMPTY_DOSSIER
-    for line, action in actions:
-        decision = decide(state, action, DEFAULT_RULES)
-        if isinstance(decision, Impossible):
-            raise CaseError(line, decision.field, decision.message, decision.value)
-        state = evolve(state, action, state.version + 1)
+def _check_fits(part: LogImport, line: int, stream: str, type_name: str, body: bytes) -> None:
+    if not part.fits(stream, type_name, body):
+        raise CaseError(line, "attributes", "too large for one entry of 65,535 bytes")
 
 
 def _unrecorded(
@@ -310,14 +322,10 @@ def _unrecorded(
     """
     new = []
     for line, action in zip(built.lines, built.actions, strict=True):
-        try:
-            body = encode_action(action)
-        except (ActionError, CanonicalError) as error:
-            raise CaseError(line, "data", str(error)) from error
+        body = encode(line, action)
         digest = part.known_digest(action.id) if begun else None
         if digest is None:
-            if not part.fits(action, body):
-                raise CaseError(line, "attributes", "too large for one entry of 65,535 bytes")
+            _check_fits(part, line, action.stream, action.type, body)
             new.append((line, action, body))
         elif digest != sha256(body).digest():
             reason = f"action {action.id} is recorded with other bytes: the case or mapping changed"

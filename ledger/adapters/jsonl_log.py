@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ledger.adapters.source_files import FileRefusedError, Together, read_lines
-from ledger.core.canonical import CanonicalError, encode_canonical
+from ledger.core.canonical import CanonicalError, decode_canonical, encode_canonical
 from ledger.domain.import_limits import LINE_BYTES_MAX
 from ledger.entry.entry import Signature
 
@@ -47,7 +47,12 @@ def read_actions(path: Path) -> Iterator[ActionLine]:
 
 def _decode(path: Path, number: int, line: bytes) -> ActionLine:
     try:
-        value: Any = msgspec.json.decode(line)
+        data = line.rstrip(b"\r\n")
+        value: Any = _canonical_object(data)
+        if value is None:
+            value = msgspec.json.decode(line)
+        elif "action" not in value:
+            return ActionLine(number, str(value.get("stream", "")), data, None)
         sigs: tuple[Signature, ...] | None = None
         if isinstance(value, dict) and "action" in value:
             if not value.keys() <= {"action", "sigs"}:
@@ -60,3 +65,12 @@ def _decode(path: Path, number: int, line: bytes) -> ActionLine:
         return ActionLine(number, str(value.get("stream", "")), encode_canonical(value), sigs)
     except (msgspec.MsgspecError, UnicodeDecodeError, CanonicalError) as error:
         raise FileRefusedError(path, number, f"no action in JSON: {error}") from error
+
+
+def _canonical_object(data: bytes) -> dict[str, Any] | None:
+    """The object whose canonical bytes these are; None for all other bytes."""
+    try:
+        value = decode_canonical(data)
+    except CanonicalError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -34,7 +34,8 @@ def uuid7_text(milliseconds: int, entropy: bytes) -> str:
     raw = bytearray(time.to_bytes(6, "big") + entropy[:ENTROPY_BYTES])
     raw[6] = 0x70 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
-    return str(UUID(bytes=bytes(raw)))
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def uuid7_milliseconds(action_id: str) -> int:
