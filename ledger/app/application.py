@@ -155,7 +155,7 @@ class ProcedureLedger(Application[str]):
         try:
             return self._decide_and_save(action, data, sigs)
         except RefusedError as error:
-            attempt = self._attempt(data, sigs, error)
+            attempt = self._attempt(data, error) if self._is_known(data, sigs) else None
             if attempt is not None:
                 # The refusal is the answer, also where the log cannot take the note of it.
                 with suppress(LedgerError):
@@ -203,7 +203,9 @@ class ProcedureLedger(Application[str]):
         try:
             return await self._decide_and_append(data, sigs)
         except RefusedError as error:
-            attempt = await asyncio.to_thread(self._attempt, data, sigs, error)
+            attempt = None
+            if self._is_known(data, sigs):
+                attempt = await asyncio.to_thread(self._attempt, data, error)
             if attempt is not None:
                 with suppress(LedgerError):
                     await self.entry_log.append(attempt)
@@ -236,17 +238,19 @@ class ProcedureLedger(Application[str]):
     def _read(self, data: bytes) -> Action:
         return check_action_bytes(data, self.ledger_name, self.now())
 
-    def _attempt(
-        self, data: bytes, sigs: Sequence[Signature], error: RefusedError
-    ) -> Submission | None:
-        """The note that an action was refused (blocking), None where there is none to be made."""
-        tried = tried_on_dossier(data, error)
-        if tried is None or self.entry_log.stream_head(tried.stream).version == 0:
-            return None
+    def _is_known(self, data: bytes, sigs: Sequence[Signature]) -> bool:
+        """Whether the bytes are signed by keys of this log; unsigned ones this process asserts."""
         try:
             if sigs:
                 check_signatures(data, sigs, self._key_ring())
         except RefusedError:
+            return False
+        return True
+
+    def _attempt(self, data: bytes, error: RefusedError) -> Submission | None:
+        """The note that an action was refused (blocking), None where there is none to be made."""
+        tried = tried_on_dossier(data, error)
+        if tried is None or self.entry_log.stream_head(tried.stream).version == 0:
             return None
         note = attempt_of(tried, data, error, self.now())
         state = self._load(note).state
