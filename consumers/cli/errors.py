@@ -48,6 +48,13 @@ _MEANINGS: Final = {
     "log.truncated": "somebody has seen more entries than there are now.",
     "log.overwritten": "an entry that was seen before is another one now.",
     "log.empty": "there is nothing to judge.",
+    "checkpoint.root_mismatch": "the log signed that it held other entries than it holds now.",
+    "checkpoint.signature_invalid": "this checkpoint is not the log's own: nothing of it counts.",
+    "checkpoint.missing": "nothing that others may have kept was compared.",
+    "checkpoint.unwitnessed": "the log alone says so: it could tell others something else.",
+    "tile.rotten": "this published file is not what was signed; the log itself may be right.",
+    "tile.missing": "a file that the signed size demands is not published.",
+    "part.not_anchored": "these entries agree with one another, and that is all.",
 }
 
 

@@ -42,21 +42,20 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "hệ thống đã được ghi nhận"
             ),
         ),
-        "verify.no_policy": (
-            "none compared: no policy is pinned (pal seal open, or --policy FILE)",
-            "chưa so sánh với điểm kiểm nào: chưa có chính sách (pal seal open, hoặc --policy)",
+        "verify.range": (
+            "the range {part} alone: not shown is what lies before and behind it",
+            "chỉ khoảng {part}: không cho thấy những gì ở trước và sau",
         ),
-        "verify.compared": ("{count} compared", "đã so sánh {count}"),
-        "verify.no_witness": (
-            "no witness is asked for by the policy",
-            "chính sách không yêu cầu nhân chứng nào",
+        "verify.stream": (
+            (
+                "the stream {part} alone: not shown are other streams, and whether entries at its "
+                "end were cut off"
+            ),
+            (
+                "chỉ luồng {part}: không cho thấy các luồng khác, và liệu phần cuối có bị cắt "
+                "hay không"
+            ),
         ),
-        "verify.uncovered": ("none of them covers an entry", "không điểm nào phủ mục nào"),
-        "verify.behind": (
-            "{count} entries behind the newest are held by links and signatures alone",
-            "{count} mục sau điểm mới nhất chỉ được giữ bằng liên kết và chữ ký",
-        ),
-        "verify.covered": ("every entry is covered", "mọi mục đều được phủ"),
         "verify.no_policy": (
             "none compared: no policy is pinned (pal seal open, or --policy FILE)",
             "chưa so sánh với điểm kiểm nào: chưa có chính sách (pal seal open, hoặc --policy)",
@@ -363,6 +362,22 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "rebuilt.alone": (
             "there were no live projections at this head to compare with",
             "không có dữ liệu đang dùng tại đầu này để so sánh",
+        ),
+        "evidence.size": ("{entries} entries, {size} bytes", "{entries} mục, {size} byte"),
+        "evidence.manifest": ("manifest SHA-256 {digest}", "SHA-256 của bản kê {digest}"),
+        "evidence.fingerprint": (
+            (
+                "policy fingerprint {fingerprint}: hand it over on paper, apart from the bundle; "
+                "it is the root of trust"
+            ),
+            (
+                "dấu vân tay của chính sách {fingerprint}: giao bằng bản in, tách khỏi gói chứng "
+                "cứ; đó là gốc của sự tin cậy"
+            ),
+        ),
+        "evidence.later": (
+            "left out: {count} entries behind the newest checkpoint (pal seal run covers them)",
+            "không đưa vào: {count} mục sau điểm chốt mới nhất (pal seal run sẽ chốt)",
         ),
         "masked": ("●●●● (masked; --reveal)", "●●●● (đã che; --reveal)"),
         "erased": ("erased", "đã xoá"),

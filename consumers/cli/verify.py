@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from consumers.bootstrap import NoLogError, Settings, open_ledger
 from consumers.cli.errors import VERDICT_CODES, UsageError
+from consumers.cli.evidence import verify as verify_bundle_file
 from consumers.cli.options import Common
 from consumers.cli.output import basis_of, show_value
 from consumers.cli.session import settings_of
@@ -47,6 +48,7 @@ class _Task(msgspec.Struct, frozen=True):
 
 
 def verify(
+    bundle: Annotated[Path | None, Parameter(help="An evidence bundle, instead of a log.")] = None,
     *,
     expect: Annotated[
         tuple[str, ...],
@@ -69,6 +71,13 @@ def verify(
     tiles: Annotated[
         Path | None, Parameter(help="Verify a published tile tree in this folder, without its log.")
     ] = None,
+    span: Annotated[
+        str,
+        Parameter(name="--range", help="Verify the entries A-B alone, or LOG/A-B of several logs."),
+    ] = "",
+    stream: Annotated[
+        str, Parameter(help="Verify the entries of one stream alone, e.g. dossier:ID.")
+    ] = "",
     projections: Annotated[
         bool,
         Parameter(
@@ -86,12 +95,16 @@ def verify(
 
     Example: pal verify --expect 612:9f2c… --checkpoint kept.checkpoint
     """
+    if bundle is not None:
+        return verify_bundle_file(bundle, policy=policy, authority=authority, common=common)
     settings = settings_of(common)
     pinned = load_trust(settings.trust_path) if settings.trust_path.exists() else ()
     against = load_against(settings, policy, checkpoint, authority)
     if tiles is not None:
         geneses = {trust.origin: trust.genesis_leaf for trust in pinned}
         return _verify_tiles(tiles, against, geneses, common)
+    if span or stream:
+        return _verify_some(settings, pinned, against, span, stream, common)
     tasks, rounds = _tasks(settings, pinned, expect, against)
     with progress("verifying", "entries") as advance:
         results = _verify(settings, tasks, lambda done: advance(done, 0))
@@ -139,6 +152,8 @@ def _report(shown: Shown, more: Mapping[str, Recount | ProjectionCheck], common:
         value |= {name: msgspec.to_builtins(check) for name, check in more.items()}
         if shown.rounds is not None:
             value["log_of_checkpoints"] = msgspec.to_builtins(shown.rounds)
+        if shown.part:
+            value["part"] = shown.part
         value["verdict"] = verdict
         basis = basis_of({result.origin: result.head for result in results})
         show_value("verification", value, basis=basis, form=common.format)
@@ -154,6 +169,23 @@ def _verify_tiles(path: Path, against: Against, geneses: dict[str, str], common:
     names = [f"policy {against.policy_name}"] if against.policy else []
     names += ["trust"] if result.origin in geneses else []
     return _report(Shown([result], names, []), {}, common)
+
+
+def _verify_some(
+    settings: Settings,
+    pinned: Sequence[Trust],
+    against: Against,
+    span: str,
+    stream: str,
+    common: Common,
+) -> int:
+    from consumers.cli.verify_some import verify_some  # noqa: PLC0415 - only for a part
+
+    result = verify_some(settings, pinned, against, span, stream)
+    names = [f"trust {settings.trust_path.name}"]
+    names += [f"policy {against.policy_name}"] if against.policy else []
+    part = text("verify.range" if span else "verify.stream", common.language, part=span or stream)
+    return _report(Shown([result], names, [], part=part), {}, common)
 
 
 def _of_log(task: _Task, head: SeenHead) -> str:

@@ -25,13 +25,15 @@ _STYLES: Final = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.INDETE
 class Shown(msgspec.Struct, frozen=True):
     """The verifications of a ledger's logs, what pins and what was seen of them.
 
-    `rounds` is that of the log of checkpoints, where one is published.
+    `rounds` is that of the log of checkpoints, where one is published; `part` says which entries
+    these are and what they do not show, where they are not all.
     """
 
     results: Sequence[Verification]
     pinned: Sequence[str]
     heads: Sequence[str]
     rounds: Verification | None = None
+    part: str = ""
 
     def all(self) -> list[Verification]:
         """Every verification."""
@@ -42,7 +44,9 @@ def show_results(shown: Shown, verdict: Verdict, common: Common) -> None:
     """The verdict first, then what is wrong, then every step and count."""
     results = shown.results
     several = len(results) > 1
-    _show_verdict(results, verdict)
+    _show_verdict(results, verdict, is_part=bool(shown.part))
+    if shown.part:
+        write(f"  {shown.part}")
     for result in shown.all():
         findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
         if findings:
@@ -75,11 +79,13 @@ def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
     return next(v for v in (Verdict.FAILED, Verdict.INDETERMINATE, *found) if v in found)
 
 
-def _show_verdict(results: Sequence[Verification], verdict: Verdict) -> None:
+def _show_verdict(results: Sequence[Verification], verdict: Verdict, *, is_part: bool) -> None:
     said = f"{mark_of(verdict)} {paint(verdict.upper(), _STYLES[verdict], sys.stdout)}"
     first = results[0]
     if len(results) == 1:
         scope = f"entries 0–{first.entries - 1:,}" if first.entries else "no entries"
+        if is_part:
+            scope = f"{first.entries:,} entries"
         write(f"{said}  {scope} of {first.origin}")
         return
     name = first.origin.rpartition("/")[0]
@@ -123,6 +129,10 @@ def _covered(results: Sequence[Verification], lang: Lang) -> str:
 
 def _with_log(rows: Mapping[str, str], result: Verification) -> list[tuple[str, str]]:
     """The rows of one log, with its size, head, root and names among them."""
+    if not result.root:
+        # Some entries of a log have neither.
+        own = {"origin": result.origin, "genesis": result.genesis_leaf}
+        return [*list(rows.items())[:4], *own.items(), *list(rows.items())[4:-1]]
     if not result.genesis_leaf:
         # A tree whose leaves are no entries of a ledger.
         own = {"size": f"{result.entries}", "root": result.root, "origin": result.origin}
@@ -152,7 +162,14 @@ def _show_findings(
     findings: list[Finding], result: Verification, common: Common, *, several: bool
 ) -> None:
     """The first finding whole, the others counted: most follow from the first."""
-    findings = sorted(findings, key=lambda item: item.index if item.index >= 0 else sys.maxsize)
+    # A file that is rotten first: what else is wrong there follows from it.
+    findings = sorted(
+        findings,
+        key=lambda item: (
+            item.index if item.index >= 0 else sys.maxsize,
+            not item.code.startswith("tile."),
+        ),
+    )
     first = findings[0]
     if not first.stream:
         same = (item for item in findings if item.index == first.index and item.stream)

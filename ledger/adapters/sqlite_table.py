@@ -197,6 +197,18 @@ def iterate_rows(
             yield Row(*row)
 
 
+def iterate_stream(connection: sqlite3.Connection, stream: str, own: str) -> Iterator[Row]:
+    """The rows stored as entries of a stream or of the log's own, in the order of the log."""
+    cursor = connection.execute(
+        "SELECT idx, leaf, stream, version, action_id, data FROM entry"
+        " WHERE stream IN (?, ?) ORDER BY idx",
+        (stream, own),
+    )
+    while rows := cursor.fetchmany(READ_RECORDS_MAX):
+        for row in rows:
+            yield Row(*row)
+
+
 def claimed_of(row: Row) -> tuple[Record, Stored]:
     """A row as the verifier takes it: the entry's bytes, and what is stored beside them."""
     stored = Stored(_as_bytes(row.leaf).hex(), row.stream, row.version, row.action_id)

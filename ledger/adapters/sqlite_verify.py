@@ -14,6 +14,7 @@ from ledger.adapters.sqlite_table import (
     claimed_of,
     connect,
     iterate_rows,
+    iterate_stream,
     read_head_row,
     read_row,
 )
@@ -24,6 +25,7 @@ from ledger.entry.checkpoint_check import CheckpointCheck
 from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
 from ledger.entry.segment import Claimed
 from ledger.entry.verify import SeenHead, Verification, Verifier
+from ledger.entry.verify_part import PartVerifier
 
 PROBLEMS_MAX: Final = 100
 _PROGRESS_ROWS: Final = 10_000
@@ -143,3 +145,29 @@ def _read_file(
     for record, stored in records(0, 1):
         verifier.add(record, stored)
     verify_tasks(verifier, tasks(), verify_process.processes(), on_progress=on_progress)
+
+
+def verify_range(path: Path, verifier: PartVerifier, first: int, end: int) -> Verification:
+    """Verify the rows with an index from `first` up to `end`, not included."""
+    with closing(connect(path)) as connection:
+        connection.execute("BEGIN")
+        own = verifier.state.own_stream
+        for row in iterate_stream(connection, own, own):
+            if row.index < first:
+                verifier.add_own(claimed_of(row)[0].data or b"")
+        for row in iterate_rows(connection, first, end):
+            verifier.add(*claimed_of(row))
+        return verifier.finish()
+
+
+def verify_stream(path: Path, verifier: PartVerifier, stream: str) -> Verification:
+    """Verify the rows that are stored as entries of one stream."""
+    with closing(connect(path)) as connection:
+        connection.execute("BEGIN")
+        for row in iterate_stream(connection, stream, verifier.state.own_stream):
+            # In the order of the log, so that each entry meets the keys that were valid then.
+            if row.stream == stream:
+                verifier.add(*claimed_of(row))
+            else:
+                verifier.add_own(claimed_of(row)[0].data or b"")
+        return verifier.finish()

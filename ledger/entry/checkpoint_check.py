@@ -87,6 +87,11 @@ class CheckpointCheck:
         checkpoints."""
         self._known.append(_Known(source, Checkpoint(self.origin, size, root), True))
 
+    def newest(self) -> Checkpoint | None:
+        """The largest checkpoint that is signed and witnessed; its root is not compared yet."""
+        held = [known.checkpoint for known in self._known if known.is_witnessed]
+        return max(held, key=lambda checkpoint: checkpoint.size, default=None)
+
     @property
     def sizes(self) -> frozenset[int]:
         """The sizes at which the log's root is asked for."""
