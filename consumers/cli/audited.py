@@ -63,9 +63,9 @@ def audited(
         with redirect_stdout(held):
             yield looked
     except LedgerError:
-        _record(ledger, _entries(reading, reveal, asked, looked))
+        record_entries(ledger, _entries(reading, reveal, asked, looked))
         raise
-    _record(ledger, _entries(reading, reveal, asked, looked))
+    record_entries(ledger, _entries(reading, reveal, asked, looked))
     sys.stdout.write(held.getvalue())
 
 
@@ -122,7 +122,7 @@ def _entry(type_name: str, stream: str, reading: Reading, data: dict[str, Any]) 
     )
 
 
-def _record(ledger: OpenLedger, entries: list[Action]) -> None:
+def record_entries(ledger: OpenLedger, entries: list[Action]) -> None:
     """Record each entry in the log of its stream, in Kafka where no writer owns that log."""
     from consumers.workers.own_entries import record_as  # noqa: PLC0415 - only when it is asked for
 

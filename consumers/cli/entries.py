@@ -63,7 +63,8 @@ def event_row(row: TimelineRow, lang: Lang, revealer: Revealer) -> dict[str, Any
     }
 
 
-def _chosen(shown: View, chosen: Filter) -> Iterator[TimelineRow]:
+def chosen_rows(shown: View, chosen: Filter) -> Iterator[TimelineRow]:
+    """The entries that fit a filter, up to the moment asked for."""
     from projections.folds.names import plain_text  # noqa: PLC0415 - readers only
     from projections.queries.timeline import events as find_events  # noqa: PLC0415 - loaded when used
 
@@ -94,7 +95,7 @@ def events(
     with view(reading, " ".join(["events", *keyed]) + free(others), reveal) as shown:
         shown.banner()
         revealer = _revealer(shown, reveal)
-        rows = (event_row(row, reading.language, revealer) for row in _chosen(shown, chosen))
+        rows = (event_row(row, reading.language, revealer) for row in chosen_rows(shown, chosen))
         _show("events", rows, shown, " ".join(words))
     return PASSED
 
@@ -134,7 +135,7 @@ def dossier_events(
     Example: pal dossier events H26.31.0007 --format jsonl
     """
     with view(reading, f"dossier events {dossier}", reveal) as shown:
-        rows = list(_chosen(shown, Filter(dossier=dossier)))
+        rows = list(chosen_rows(shown, Filter(dossier=dossier)))
         if not rows:
             raise no_dossier(dossier)
         shown.banner()
@@ -216,7 +217,7 @@ def replay(
     with view(reading, f"replay {basis}") as shown:
         chosen = Filter(dossier=dossier, first_index=from_index, last_index=last)
         rows = _replayed(shown, chosen)
-        if dossier and not any(True for _ in _chosen(shown, chosen)):
+        if dossier and not any(True for _ in chosen_rows(shown, chosen)):
             raise no_dossier(dossier)
         shown.banner()
         if reading.format != "table":
@@ -284,7 +285,7 @@ def _replayed(shown: View, chosen: Filter) -> Iterator[dict[str, Any]]:
     form = shown.reading.format
     revealer = Revealer(shown.ledger.keys, shown.reading.language, is_open=False)
     states: dict[str, DossierState] = {}
-    for row in _chosen(shown, chosen):
+    for row in chosen_rows(shown, chosen):
         made = event_row(row, shown.reading.language, revealer)
         made["changes"] = {}
         if row.stream.startswith("dossier:"):

@@ -74,6 +74,14 @@ _GROUPS: Final = (
         ),
     ),
     (
+        "evidence",
+        "Evidence bundles: export one, verify one.",
+        (
+            ("export", "evidence:export", "Write a dossier, officer or query with its proofs."),
+            ("verify", "evidence:verify", "Verify a bundle against a pinned policy."),
+        ),
+    ),
+    (
         "witness",
         "A witness: cosigns logs of others, from a home of its own.",
         (

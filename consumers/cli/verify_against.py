@@ -67,7 +67,7 @@ def load_against(
         read_policy(path) if is_there else None,
         path.name if is_there else "",
         tuple(kept),
-        None if authority is None else _authority(authority),
+        None if authority is None else time_check(authority),
     )
 
 
@@ -78,7 +78,8 @@ def _origin_of(given: GivenCheckpoint) -> str:
         return ""
 
 
-def _authority(path: Path) -> CheckTime:
+def time_check(path: Path) -> CheckTime:
+    """What checks time-stamp tokens against the root certificates in a file."""
     from ledger.adapters.tsa import load_roots, verify_token  # noqa: PLC0415 - only where one is pinned
 
     roots = load_roots(path)

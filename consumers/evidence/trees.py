@@ -78,6 +78,10 @@ class SealedTree:
             raise _unreliable(self.origin, str(error)) from error
         return TlogProof(index, path, self.note).encode()
 
+    def last_leaf(self) -> bytes:
+        """The leaf hash of the last entry."""
+        return self._nodes(0, self.size - 1)
+
     def token(self) -> bytes | None:
         """The RFC 3161 token of the checkpoint, where there is one."""
         return self._folder.read_timestamp(self.size)

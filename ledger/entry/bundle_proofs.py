@@ -38,6 +38,7 @@ def check_proofs(check: BundleCheck) -> None:
         _check_proof(
             check, node.place.proof_path, node.place.log, bytes.fromhex(node.leaf), node.place.index
         )
+        check.checked += 1
     _check_round(check)
 
 
@@ -74,7 +75,6 @@ def _check_proof(
             expected=index,
             actual=proof.index,
         )
-    check.checked += 1
 
 
 def _check_round(check: BundleCheck) -> None:
