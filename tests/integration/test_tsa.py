@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
+from ledger.adapters import tsa
 from ledger.adapters.http_post import RemoteUnavailableError
 from ledger.adapters.tsa import (
     TOKEN_BYTES_MAX,
@@ -96,9 +97,11 @@ def test_a_flipped_byte_is_refused_or_stood_in_nothing_that_was_signed(
     info = range(signed - 40, signed + 32 + len("0x010f20261129000000Z"))
     assert not accepted & {*info, *range(len(token) - 64, len(token))}
     assert len(accepted) < 30
-    for changed in (b"", token[:-1], token + b"\0", b"\0" * (TOKEN_BYTES_MAX + 1)):
+    for changed in (b"", token[:-1], token + b"\0"):
         with pytest.raises(TimestampError):
             verify_token(changed, TEXT, roots)
+    with pytest.raises(TimestampError, match="more than"):
+        verify_token(token + bytes(TOKEN_BYTES_MAX), TEXT, roots)
 
 
 def test_a_token_is_asked_for_and_verified_before_it_is_given(
@@ -119,6 +122,14 @@ def test_what_a_server_may_say_instead(
 ) -> None:
     monkeypatch.setattr(authority, "reply", lambda _: answer)
     with authority.serving() as url, pytest.raises((TimestampError, RemoteUnavailableError)):
+        request_token(url, TEXT, load_roots(authority.root))
+
+
+def test_another_status_or_type_is_said(
+    authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tsa, "_QUERY", "text/plain")
+    with authority.serving() as url, pytest.raises(TimestampError, match="status 415"):
         request_token(url, TEXT, load_roots(authority.root))
 
 

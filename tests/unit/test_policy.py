@@ -71,7 +71,9 @@ def test_the_example_of_the_specification_and_its_quorum() -> None:
         keys = {witness_key(at + 1) for at in range(6) if signed[at]}
         assert policy.is_quorum(keys) == (sum(signed[:3]) >= 2 and any(signed[3:]))
     namesake = replace(witness_key(1), name="witness.example/else")
-    assert not policy.is_quorum({namesake, witness_key(2), witness_key(4), log_key(0)})
+    other_key = replace(witness_key(1), public=bytes(32))
+    for stranger in (namesake, other_key, log_key(0)):
+        assert not policy.is_quorum({stranger, witness_key(2), witness_key(4)})
 
 
 def test_blanks_comments_urls_and_octets_that_are_no_utf_8() -> None:

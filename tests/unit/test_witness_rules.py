@@ -27,7 +27,6 @@ from ledger.core.note import (
 from ledger.core.tiles import GrowingTree, Tile, nodes_of_tiles
 from ledger.core.witness import (
     PROOF_LINES_MAX,
-    REQUEST_BYTES_MAX,
     AddCheckpoint,
     WitnessMessageError,
     encode_cosignatures,
@@ -237,7 +236,7 @@ NOTE = signed(checkpoint(3)).encode().decode()
         f"old 1\n\n{NOTE.partition(chr(10) * 2)[0]}\n",
         f"old 1\n\nno checkpoint\n\n{NOTE.partition(chr(10) * 2)[2]}",
         f"old 1\n\n{NOTE}".replace("\n3\n", "\n03\n"),
-        f"old 1\n\n{NOTE}" + "x" * REQUEST_BYTES_MAX,
+        f"old 1\n\n{NOTE}" + NoteSignature("w", b"abcd", bytes(2_428)).line() * 90,
     ],
 )
 def test_what_is_no_request(body: str) -> None:
