@@ -17,6 +17,7 @@ from ledger.domain.rules import Rules
 
 _DERIVED: Final = frozenset(
     {
+        "dossier.attempt_rejected.v1",
         "dossier.consultation_lapsed.v1",
         "dossier.deadline_set.v1",
         "dossier.deadline_paused.v1",

@@ -329,3 +329,5 @@ def test_the_same_entries_under_another_rule_set() -> None:
     actions = derived_story()
     assert recomputed(actions, DEFAULT_RULES).due_at == fold(actions).due_at
     assert recomputed(actions, DEFAULT_RULES, "VN-2018").due_at[:10] == "2026-03-12"
+    refused = act(9, "attempt_rejected", "2026-03-05", kind="system", who="ledger")
+    assert recomputed([*actions, refused], DEFAULT_RULES) == recomputed(actions, DEFAULT_RULES)
