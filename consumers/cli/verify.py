@@ -103,6 +103,19 @@ def verify(
     if tiles is not None:
         geneses = {trust.origin: trust.genesis_leaf for trust in pinned}
         return _verify_tiles(tiles, against, geneses, common)
+    return _verify_home(settings, pinned, against, expect, common, projections=projections)
+
+
+def _verify_home(
+    settings: Settings,
+    pinned: Sequence[Trust],
+    against: Against,
+    expect: Sequence[str],
+    common: Common,
+    *,
+    projections: bool,
+) -> int:
+    """Every log that the home pins; gives the exit code."""
     if span or stream:
         return _verify_some(settings, pinned, against, span, stream, common)
     tasks, rounds = _tasks(settings, pinned, expect, against)
