@@ -263,13 +263,13 @@ def _tell(
     for name in parts:
         write(f"  {name:<16} {parts[name]:>7,}  {lengths[name]:>12,} B")
     counts = exported.manifest.counts
-    said = text("evidence.size", lang, entries=f"{counts.entries:,}", size=f"{size:,}")
+    said = text("bundle.size", lang, entries=f"{counts.entries:,}", size=f"{size:,}")
     write(said if out is None else f"{said}: {out}")
-    write(text("evidence.manifest", lang, digest=digest))
-    write(text("evidence.fingerprint", lang, fingerprint=fingerprint))
+    write(text("bundle.manifest", lang, digest=digest))
+    write(text("bundle.fingerprint", lang, fingerprint=fingerprint))
     write(safe_text(exported.manifest.completeness))
     if exported.later:
-        say(text("evidence.later", lang, count=f"{exported.later:,}"))
+        say(text("bundle.later", lang, count=f"{exported.later:,}"))
     if out is not None:
         say(f"pal evidence verify {out} --fingerprint {fingerprint}")
 

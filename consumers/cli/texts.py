@@ -363,9 +363,9 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "there were no live projections at this head to compare with",
             "không có dữ liệu đang dùng tại đầu này để so sánh",
         ),
-        "evidence.size": ("{entries} entries, {size} bytes", "{entries} mục, {size} byte"),
-        "evidence.manifest": ("manifest SHA-256 {digest}", "SHA-256 của bản kê {digest}"),
-        "evidence.fingerprint": (
+        "bundle.size": ("{entries} entries, {size} bytes", "{entries} mục, {size} byte"),
+        "bundle.manifest": ("manifest SHA-256 {digest}", "SHA-256 của bản kê {digest}"),
+        "bundle.fingerprint": (
             (
                 "policy fingerprint {fingerprint}: hand it over on paper, apart from the bundle; "
                 "it is the root of trust"
@@ -375,7 +375,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "cứ; đó là gốc của sự tin cậy"
             ),
         ),
-        "evidence.later": (
+        "bundle.later": (
             "left out: {count} entries behind the newest checkpoint (pal seal run covers them)",
             "không đưa vào: {count} mục sau điểm chốt mới nhất (pal seal run sẽ chốt)",
         ),

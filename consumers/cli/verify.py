@@ -103,6 +103,8 @@ def verify(
     if tiles is not None:
         geneses = {trust.origin: trust.genesis_leaf for trust in pinned}
         return _verify_tiles(tiles, against, geneses, common)
+    if span or stream:
+        return _verify_some(settings, pinned, against, span, stream, common)
     return _verify_home(settings, pinned, against, expect, common, projections=projections)
 
 
@@ -116,8 +118,6 @@ def _verify_home(
     projections: bool,
 ) -> int:
     """Every log that the home pins; gives the exit code."""
-    if span or stream:
-        return _verify_some(settings, pinned, against, span, stream, common)
     tasks, rounds = _tasks(settings, pinned, expect, against)
     with progress("verifying", "entries") as advance:
         results = _verify(settings, tasks, lambda done: advance(done, 0))
