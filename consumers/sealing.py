@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumers.bootstrap import OpenLedger, Settings, SettingsError
 from consumers.workers.outage import (
@@ -21,13 +21,10 @@ from consumers.workers.outage import (
     sealer_action,
 )
 from consumers.workers.own_entries import record_own
-from consumers.workers.sealer import Sealer, Stamp
 from consumers.workers.tree_sealer import TreeSealer
-from consumers.workers.witnesses import Witnesses
 from ledger.adapters.checkpoint_store import CheckpointStore
 from ledger.adapters.tile_folder import TileFolder
 from ledger.adapters.trust import sync_folder
-from ledger.adapters.tsa import load_roots, request_token
 from ledger.app.sealing import LogFollower, RoundsFollower, SealingNotOpenedError, TreeState
 from ledger.app.submission import LedgerError, RefusedError
 from ledger.core.action import Action
@@ -41,9 +38,13 @@ from ledger.core.policy import (
     PolicyWitness,
     parse_policy,
 )
+from ledger.core.tiles import ENTRY_BYTES_MAX
 from ledger.core.times import format_instant
-from ledger.entry.checkpoint_log import CHECKPOINTS, checkpoints_origin
+from ledger.entry.checkpoint_log import CHECKPOINTS, LoggedTree, Round, checkpoints_origin
 from ledger.entry.note_keys import NoteSigner
+
+if TYPE_CHECKING:
+    from consumers.workers.sealer import Sealer, Stamp
 
 QUORUM: Final = "quorum"
 """The name of the group in a policy that `open_sealing` writes."""
@@ -86,6 +87,8 @@ def sealed_origins(ledger: OpenLedger) -> tuple[str, ...]:
 def stamper(url: str, authority: Path) -> Stamp:
     """Gets tokens of the RFC 3161 authority at `url`, whose root certificate lies in `authority`;
     raises `AuthorityFileError`."""
+    from ledger.adapters.tsa import load_roots, request_token  # noqa: PLC0415 - an HTTP client only when it is needed
+
     roots = load_roots(authority)
     return lambda text: request_token(url, text, roots)
 
@@ -100,6 +103,7 @@ def open_sealing(
     default all.
     """
     settings, record = ledger.settings, action_recorder(ledger)
+    _check_room(ledger)
     if settings.policy_path.exists():
         policy = load_policy(settings)
         if witnesses or quorum is not None:
@@ -115,6 +119,17 @@ def open_sealing(
         _check_new(ledger)
     CheckpointStore.create(settings.sealer_path, list(map(TreeState, signers))).close()
     return policy, record(_opened_actions(ledger, signers, policy))
+
+
+def _check_room(ledger: OpenLedger) -> None:
+    """One entry of the log of checkpoints names every log, however large each becomes."""
+    worst = 2**53 - 1
+    logs = [LoggedTree(worst, "0" * 64, t.origin, "0" * 64, worst) for t in ledger.trust]
+    length = len(Round(tuple(logs), format_instant(ledger.now())).encode())
+    if length > ENTRY_BYTES_MAX:
+        msg = f"{len(logs)} logs with such a long name need {length} bytes in one entry"
+        step = f"an entry has {ENTRY_BYTES_MAX}: a shorter name, or fewer logs"
+        raise SettingsError(msg, next_step=step)
 
 
 def _check_new(ledger: OpenLedger) -> None:
@@ -233,6 +248,9 @@ def open_sealer(
     ledger: OpenLedger, stamp: Stamp | None = None, outage_seconds: float = OUTAGE_SECONDS
 ) -> Iterator[Sealer]:
     """The sealer of a ledger; closed after use. Raises `SealingNotOpenedError`, `SettingsError`."""
+    from consumers.workers.sealer import Sealer as Service  # noqa: PLC0415 - an HTTP client only when it is needed
+    from consumers.workers.witnesses import Witnesses  # noqa: PLC0415 - the same
+
     settings, now = ledger.settings, ledger.now
     policy = load_policy(settings)
     signers = _load_signers(ledger, policy)
@@ -264,4 +282,4 @@ def open_sealer(
         alarms = Alarms()
         record = action_recorder(ledger)
         outage = OutageWatch(store, policy.quorum, record, now, alarms, outage_seconds)
-        yield Sealer(store, logs, rounds, witnesses, outage, alarms, now, stamp)
+        yield Service(store, logs, rounds, witnesses, outage, alarms, now, stamp)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from cyclopts import Parameter
@@ -36,14 +36,16 @@ from consumers.sealing import (
     sealed_origins,
     stamper,
 )
-from consumers.workers.sealer import SealedRound, Sealer
 from ledger.adapters.checkpoint_store import CheckpointStore
 from ledger.core.findings import Finding, worst
 from ledger.core.policy import QUORUM_NONE
 from ledger.core.times import parse_instant
 
+if TYPE_CHECKING:
+    from consumers.workers.sealer import SealedRound, Sealer
+
 EVERY_SECONDS: Final = 60.0
-"""Between two rounds: each keeps a signed note of some 4 kB a tree for ever, where it grew."""
+"""Between two rounds: each keeps a signed note of 3.5 kB a tree for ever, where it grew."""
 
 COLUMNS: Final = (
     Column("origin"),

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from consumers.bootstrap import Settings, open_ledger, utc_now
+from consumers.bootstrap import OpenLedger, Settings, SettingsError, open_ledger, utc_now
 from consumers.sealing import load_policy, open_sealer, open_sealing, tree_folder
 from consumers.workers.sealer import REFRESH_SECONDS
 from ledger.adapters.checkpoint_store import CheckpointStore
 from ledger.adapters.committed import NotCommittedError
+from ledger.adapters.keys import KeyStore
 from ledger.adapters.tile_folder import read_entry
+from ledger.adapters.trust import Trust
 from ledger.app.sealing import SealingNotOpenedError
 from ledger.app.submission import LedgerError
 from ledger.core.checkpoint import parse_checkpoint
@@ -253,3 +255,11 @@ def test_the_commands(tmp_path: Path) -> None:
     assert pal("proof", "7", "--home", home).returncode == 4
     assert pal("proof", "x", "--home", home).returncode == 3
     assert pal("seal", "run", "--home", home, "--tsa", "http://127.0.0.1:1").returncode == 3
+
+
+def test_more_logs_than_one_entry_can_name_are_refused_at_opening(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "home")
+    trust = [Trust(f"{'n' * 30}/{number}", "0" * 64) for number in range(256)]
+    with pytest.raises(SettingsError, match="256 logs with such a long name"):
+        open_sealing(OpenLedger(settings, trust, KeyStore(settings.home / "keys")))
+    assert not settings.home.exists()
