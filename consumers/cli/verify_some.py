@@ -35,10 +35,11 @@ def verify_some(
         raise UsageError(msg, next_step="restore trust.toml, or verify the whole log")
     number, first, end = _place(span, len(pinned)) if span else (_log_of(stream, pinned), 0, 0)
     path = settings.log_path_of(number)
-    verifier = _verifier(settings, pinned[number], number, against, is_range=bool(span))
+    indexes = range(first, end) if span else None
+    verifier = _verifier(settings, pinned[number], number, against, indexes)
     with progress("verifying", "entries"):
-        if span:
-            found = verify_range(path, verifier, first, end)
+        if indexes is not None:
+            found = verify_range(path, verifier, indexes)
         else:
             found = verify_stream(path, verifier, stream)
     if not found.entries:
@@ -47,7 +48,7 @@ def verify_some(
 
 
 def _verifier(
-    settings: Settings, trust: Trust, number: int, against: Against, *, is_range: bool
+    settings: Settings, trust: Trust, number: int, against: Against, span: range | None
 ) -> PartVerifier:
     checks = read = None
     folder = TileFolder(settings.tiles_path / str(number))
@@ -62,9 +63,7 @@ def _verifier(
         )
         newest = checks.newest()
         read = None if newest is None else nodes_of_tiles(folder.read, newest.size)
-    return PartVerifier(
-        trust.origin, trust.genesis_leaf, is_range=is_range, checks=checks, read=read
-    )
+    return PartVerifier(trust.origin, trust.genesis_leaf, span=span, checks=checks, read=read)
 
 
 def _place(span: str, logs: int) -> tuple[int, int, int]:

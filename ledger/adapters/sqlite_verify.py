@@ -147,15 +147,15 @@ def _read_file(
     verify_tasks(verifier, tasks(), verify_process.processes(), on_progress=on_progress)
 
 
-def verify_range(path: Path, verifier: PartVerifier, first: int, end: int) -> Verification:
-    """Verify the rows with an index from `first` up to `end`, not included."""
+def verify_range(path: Path, verifier: PartVerifier, span: range) -> Verification:
+    """Verify the rows with an index of `span`."""
     with closing(connect(path)) as connection:
         connection.execute("BEGIN")
         own = verifier.state.own_stream
         for row in iterate_stream(connection, own, own):
-            if row.index < first:
+            if row.index < span.start:
                 verifier.add_own(claimed_of(row)[0].data or b"")
-        for row in iterate_rows(connection, first, end):
+        for row in iterate_rows(connection, span.start, span.stop):
             verifier.add(*claimed_of(row))
         return verifier.finish()
 

@@ -27,8 +27,8 @@ INCLUSION_STEP = "entries under the root of a checkpoint"
 class PartVerifier(Verifier):
     """Add the log's own entries before the part, then its records in order, then finish.
 
-    In a range records follow one another, in a stream (`is_range` False) they lie apart. `read`
-    gives the subtrees of the published tree under the newest checkpoint of `checks`.
+    `span` holds the indexes of a range; without it these are the entries of one stream, which lie
+    apart. `read` gives the subtrees of the published tree under the newest checkpoint of `checks`.
     """
 
     def __init__(
@@ -36,12 +36,13 @@ class PartVerifier(Verifier):
         origin: str,
         genesis_leaf: str | None,
         *,
-        is_range: bool,
+        span: range | None = None,
         checks: CheckpointCheck | None = None,
         read: NodeReader | None = None,
     ) -> None:
         super().__init__(origin, genesis_leaf, every_record_counts=True)
-        self._is_range = is_range
+        self._span = span
+        self._is_range = span is not None
         self._checks = checks
         self._checkpoint = None if checks is None else checks.newest()
         self._read_node = read
@@ -106,6 +107,8 @@ class PartVerifier(Verifier):
     ) -> Verification:
         """The verdict over the part alone."""
         count = self._root.size
+        if count and self._span is not None:
+            self._check_span(self._span)
         # Links that were taken at their word were not checked.
         self._links = self._links - (self._first > 0) if self._is_range else 0
         self._stream_links -= self._assumed
@@ -129,6 +132,21 @@ class PartVerifier(Verifier):
             self._more_steps += self._checks.steps()
         found = super().finish(seen_heads, stored_head=stored_head)
         return msgspec.structs.replace(found, root="", genesis_leaf=self._pinned_leaf or "")
+
+    def _check_span(self, span: range) -> None:
+        """That the range is there from its first entry to its last."""
+        missing = span.start if self._first != span.start else self._next_position
+        if missing >= span.stop:
+            return
+        is_covered = self._checkpoint is not None and missing < self._checkpoint.size
+        self._fail(
+            "chain.index_missing",
+            "the range is not there as a whole" + ("" if is_covered else ", or the log is shorter"),
+            index=missing,
+            expected=f"entries {span.start} to {span.stop - 1}",
+            actual=f"{self._first} to {self._next_position - 1}",
+            verdict=Verdict.FAILED if is_covered else Verdict.INDETERMINATE,
+        )
 
     def _verdict_of(self) -> Verdict:
         codes = {finding.code for finding in self._found.findings}
