@@ -71,4 +71,7 @@ def parse_round(data: bytes) -> Round:
     if found.v != FORMAT_VERSION:
         msg = f"format version {found.v} of the log of checkpoints, expected {FORMAT_VERSION}"
         raise RoundError(msg)
+    if encode_canonical(found) != data:
+        msg = "no entry of a log of checkpoints: it does not name its format version"
+        raise RoundError(msg)
     return found

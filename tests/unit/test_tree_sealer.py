@@ -253,3 +253,33 @@ def test_an_unknown_tree_was_never_opened(tmp_path: Path) -> None:
     signers = KeyStore(tmp_path / "keys").create_note_key("note-0", ORIGIN)
     with pytest.raises(Exception, match="sealing of office/0 was never opened"):
         TreeSealer(store, TileFolder(tmp_path), ORIGIN, signers, Entries().follow, Clock())
+
+
+class Counting(TileFolder):
+    """Counts the files that a round reads and writes."""
+
+    count = 0
+
+    def read(self, tile: Tile) -> bytes | None:
+        self.count += 1
+        return super().read(tile)
+
+    def write(self, tile: Tile, data: bytes) -> None:
+        self.count += 1
+        super().write(tile, data)
+
+
+def test_the_work_of_a_checkpoint_does_not_grow_with_the_log(tmp_path: Path) -> None:
+    """One more entry costs some files for each level of tiles, of which there are few."""
+    counts = []
+    for size in (300, 66_000):
+        log = Entries(size)
+        sealer = made_sealer(tmp_path / str(size), log)
+        assert sealer.grow()
+        counting = Counting(sealer.folder.path)
+        sealer.folder = counting
+        log.size += 1
+        assert sealer.grow()
+        counts.append(counting.count)
+    levels = 3  # of a log up to 256^3 entries
+    assert counts[0] <= counts[1] <= 6 * (levels + 1)
