@@ -133,8 +133,8 @@ def _verify_home(
         for head in task.seen
     ]
     more: dict[str, Recount | ProjectionCheck] = {}
-    if (recounted := recount(settings, results)) is not None:
-        more["officers"] = recounted
+    if against.policy is not None:
+        more["officers"] = recount(settings, results, rounds)
     if projections:
         more["projections"] = replay(settings, results)
     return _report(Shown(results, names, heads, rounds), more, common)

@@ -11,19 +11,15 @@ from consumers.bootstrap import Settings, open_ledger
 from consumers.cli.errors import finding_lines, mark_of
 from consumers.cli.output import write
 from consumers.cli.terminal import progress
-from consumers.witness_home import read_policy
 from ledger.adapters.tile_folder import TileFolder
 from ledger.app.limits import READ_RECORDS_MAX
 from ledger.app.ports import LogReader
 from ledger.core.chain import Head
-from ledger.core.checkpoint import Checkpoint
 from ledger.core.findings import Finding, FindingError, Verdict, worst
 from ledger.core.merkle import leaf_hash
-from ledger.core.note import NoteError, parse_note
 from ledger.entry.checkpoint_log import CHECKPOINTS, checkpoints_origin
 from ledger.entry.entry import Entry
 from ledger.entry.log_state import LogState
-from ledger.entry.note_keys import NoteSignatureError, verify_checkpoint
 from ledger.entry.officer_check import Commitments, OfficerCheck
 from ledger.entry.officer_index import officer_in, officer_of
 from ledger.entry.verification import Verification
@@ -38,43 +34,22 @@ class Recount(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
 
 
-def recount(settings: Settings, results: Sequence[Verification]) -> Recount | None:
-    """Count every officer's entries again; None where sealing was never opened."""
-    if not settings.policy_path.exists():
-        return None
+def recount(
+    settings: Settings, results: Sequence[Verification], rounds: Verification | None
+) -> Recount:
+    """Count every officer's entries again. `rounds` says what the log of checkpoints is, None where
+    none is published; where it failed, nothing that it says is compared."""
+    if rounds is None:
+        name = results[0].origin.rpartition("/")[0]
+        return Recount(0, (_missing(checkpoints_origin(name), "no log of checkpoints is there"),))
+    if rounds.verdict is Verdict.FAILED:
+        return Recount(0, ())
+    folder = TileFolder(settings.tiles_path / CHECKPOINTS)
     try:
-        commitments = _commitments(settings, results[0].origin.rpartition("/")[0])
-        if commitments.findings:
-            return Recount(0, tuple(commitments.findings))
+        commitments = Commitments(folder.read, rounds.origin, rounds.entries)
         return _counted(settings, results, commitments)
     except FindingError as error:
         return Recount(0, (error.finding,))
-
-
-def _commitments(settings: Settings, name: str) -> Commitments:
-    """What the published log of checkpoints says, under a signature that the policy knows."""
-    folder = TileFolder(settings.tiles_path / CHECKPOINTS)
-    return Commitments(folder.read, _signed(settings, folder, checkpoints_origin(name)))
-
-
-def _signed(settings: Settings, folder: TileFolder, origin: str) -> Checkpoint:
-    policy, data = read_policy(settings.policy_path), folder.read_checkpoint()
-    if data is None:
-        raise FindingError(_missing(origin, "no log of checkpoints is published"))
-    try:
-        keys = policy.logs.get(origin, ())
-        return verify_checkpoint(parse_note(data), origin, keys, policy.cosigners).checkpoint
-    except (NoteError, NoteSignatureError) as error:
-        is_false = isinstance(error, NoteSignatureError)
-        raise FindingError(
-            Finding(
-                code="checkpoint.signature_invalid" if is_false else "checkpoint.malformed",
-                verdict=Verdict.FAILED,
-                message=str(error),
-                origin=origin,
-                next_step="keep the file as evidence",
-            )
-        ) from error
 
 
 def _missing(origin: str, what: str) -> Finding:
@@ -90,7 +65,7 @@ def _missing(origin: str, what: str) -> Finding:
 def _counted(
     settings: Settings, results: Sequence[Verification], commitments: Commitments
 ) -> Recount:
-    checked, findings = 0, list[Finding]()
+    checked, findings = 0, commitments.findings
     with open_ledger(settings) as ledger, progress("counting officers", "entries") as advance:
         for reader, result in zip(ledger.readers, results, strict=True):
             committed = commitments.of(reader.origin)
@@ -130,7 +105,9 @@ def _acts(reader: LogReader, result: Verification) -> Iterator[tuple[str | None,
 
 def show_recount(recounted: Recount, number: int) -> None:
     """One more step, and what it found."""
-    mark = mark_of(worst(list(recounted.findings)))
+    # What nothing was compared of is not passed.
+    is_judged = bool(recounted.checked or recounted.findings)
+    mark = mark_of(worst(list(recounted.findings)) if is_judged else Verdict.INDETERMINATE)
     title = "officers in the log of checkpoints, counted again"
     write(f"  {number} {mark} {title:<52} {recounted.checked:>10,}")
     for finding in recounted.findings:

@@ -47,10 +47,14 @@ def show_results(shown: Shown, verdict: Verdict, common: Common) -> None:
     _show_verdict(results, verdict, is_part=bool(shown.part))
     if shown.part:
         write(f"  {shown.part}")
-    for result in shown.all():
+    for result in results:
         findings = [item for item in result.findings if item.verdict != Verdict.PASSED]
         if findings:
             _show_findings(findings, result, common, several=several)
+    # The log of checkpoints has no number and no entries that a command lists.
+    for finding in shown.rounds.findings if shown.rounds else ():
+        for line in finding_lines(finding, with_origin=True):
+            write(line)
     for step in steps_of(shown):
         write(f"  {step.number} {mark_of(step.verdict)} {step.title:<52} {step.checked:>10,}")
 

@@ -9,41 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ledger.core.checkpoint import Checkpoint
 from ledger.core.findings import Finding, Verdict
 from ledger.core.tiles import TileReader
 from ledger.entry.checkpoint_log import RoundError, parse_round
 from ledger.entry.officer_index import OfficerIndex
 from ledger.entry.officer_proof import Committed
-from ledger.entry.tile_check import TreeCheck, bundle_count, bundle_facts
+from ledger.entry.tile_check import bundle_count
+from ledger.entry.tile_descent import read_bundle
 
 _NEXT: Final = "keep the log of checkpoints and its signatures: they are the evidence"
 
 
 class Commitments:
-    """What the log of checkpoints, read from its published tree, says of each log's officers.
+    """What a verified log of checkpoints of `size` rounds says of each log's officers.
 
-    `of` gives it by origin, each size once. Nothing of it is to be believed where there are
-    `findings`: then the files are not those under the signed `checkpoint`.
+    `read` gives the files of its tree. `findings` name entries that are no rounds.
     """
 
-    def __init__(self, read: TileReader, checkpoint: Checkpoint) -> None:
+    def __init__(self, read: TileReader, origin: str, size: int) -> None:
         self._found: dict[str, set[Committed]] = {}
-        self._origin = checkpoint.origin
-        tree = TreeCheck(read, checkpoint.origin, checkpoint.size, checkpoint.root)
+        self._origin = origin
         self.findings: list[Finding] = []
-        for number in range(bundle_count(checkpoint.size)):
-            if tree.is_hopeless:
-                break
-            facts, entries = bundle_facts(read, number, checkpoint.size)
-            tree.add(facts)
+        for number in range(bundle_count(size)):
+            entries, _ = read_bundle(read, number, size)
             for entry in entries:
                 self._take(entry)
-        tree.finish()
-        self.findings += tree.findings()
 
     def of(self, origin: str) -> frozenset[Committed]:
-        """The commitments to the officers of one log."""
+        """The commitments to the officers of one log, each once."""
         return frozenset(self._found.get(origin, ()))
 
     def _take(self, entry: bytes) -> None:

@@ -23,6 +23,7 @@ from ledger.core.tiles import ENTRIES, GrowingTree, Tile, encode_bundle
 from ledger.entry.checkpoint_log import CHECKPOINTS, Round, checkpoints_origin, parse_round
 
 LOGS = 2
+NOTHING = {"checked": 0, "findings": []}
 
 
 def seal(ledger: OpenLedger) -> None:
@@ -71,11 +72,10 @@ def rounds_of(folder: TileFolder) -> list[Round]:
     return [parse_round(read_entry(folder, index, size)) for index in range(size)]
 
 
-def publish(home: Path, rounds: Sequence[Round]) -> None:
+def publish(home: Path, entries: Sequence[bytes]) -> None:
     """What a sealer that lies does: another log of checkpoints, rightly hashed and signed."""
     shutil.rmtree(home / "tiles" / CHECKPOINTS)
     folder, tree = TileFolder(home / "tiles" / CHECKPOINTS), GrowingTree()
-    entries = [item.encode() for item in rounds]
     folder.write(Tile(ENTRIES, 0, len(entries)), encode_bundle(entries))
     assert [list(tree.append(leaf_hash(entry))) for entry in entries] == [[]] * len(entries)
     for tile, data in tree.partial_tiles():
@@ -112,9 +112,10 @@ def test_a_sealer_that_commits_to_other_officers_is_found(
 ) -> None:
     rounds = rounds_of(TileFolder(home / "tiles" / CHECKPOINTS))
     first, second = rounds[1].logs
-    publish(home, rounds)
+    publish(home, [item.encode() for item in rounds])
     assert verified(home, capsys)[0] == 0
-    publish(home, [rounds[0], replace(rounds[1], logs=(first, lie(second))), rounds[2]])
+    lied = replace(rounds[1], logs=(first, lie(second)))
+    publish(home, [item.encode() for item in (rounds[0], lied, rounds[2])])
     code, seen = verified(home, capsys)
     assert (code, seen["verdict"], found(seen)) == (1, "failed", ["officers.root_mismatch"])
     (finding,) = seen["officers"]["findings"]
@@ -126,30 +127,34 @@ def test_a_log_of_checkpoints_that_cannot_be_relied_on_shows_nothing(
 ) -> None:
     folder = TileFolder(home / "tiles" / CHECKPOINTS)
     bundle = folder.path / Tile(ENTRIES, 0, 3).path()
-    whole = bundle.read_bytes()
+    whole, data = bundle.read_bytes(), folder.read_checkpoint() or b""
     bundle.write_bytes(whole.replace(b'"officers":', b'"officerz":', 1))
-    code, seen = verified(home, capsys)
-    assert (code, seen["officers"]["checked"]) == (1, 0)
-    assert set(found(seen)) == {"entry.malformed", "tile.rotten"}
-    bundle.write_bytes(whole)
-
-    data = folder.read_checkpoint() or b""
-    folder.write_checkpoint(data.replace(b"\n3\n", b"\n2\n", 1))
-    code, seen = verified(home, capsys)
-    assert (code, found(seen)) == (1, ["checkpoint.signature_invalid"])
-    folder.write_checkpoint(b"nothing of the kind")
-    code, seen = verified(home, capsys)
-    assert (code, found(seen)) == (1, ["checkpoint.malformed"])
+    for published in (data, data.replace(b"\n3\n", b"\n2\n", 1)):
+        folder.write_checkpoint(published)
+        code, seen = verified(home, capsys)
+        assert (code, seen["verdict"], seen["officers"]) == (1, "failed", NOTHING), published
+        assert run(["verify", "--home", str(home)]) == 1
+        shown = capsys.readouterr().out
+        assert "? officers in the log of checkpoints, counted again" in shown
+        assert f"log       {seen['log_of_checkpoints']['origin']}" in shown
+        bundle.write_bytes(whole)
     (folder.path / "checkpoint").unlink()
     code, seen = verified(home, capsys)
     assert (code, found(seen)) == (2, ["checkpoint.missing"])
+
+
+def test_an_entry_that_is_no_round_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rounds = rounds_of(TileFolder(home / "tiles" / CHECKPOINTS))
+    publish(home, [item.encode() for item in rounds[:2]] + [b"{}"])
+    code, seen = verified(home, capsys)
+    assert (code, found(seen)) == (1, ["entry.malformed"])
 
 
 def test_a_log_that_no_round_names_is_not_passed(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rounds = rounds_of(TileFolder(home / "tiles" / CHECKPOINTS))
-    publish(home, [replace(item, logs=item.logs[:1]) for item in rounds])
+    publish(home, [replace(item, logs=item.logs[:1]).encode() for item in rounds])
     code, seen = verified(home, capsys)
     assert (code, found(seen), seen["officers"]["checked"]) == (2, ["checkpoint.missing"], 3)
     assert seen["officers"]["findings"][0]["origin"] == rounds[0].logs[1].origin
