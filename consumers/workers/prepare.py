@@ -33,7 +33,7 @@ _case_encoder: Final = msgspec.msgpack.Encoder()
 _case_decoder: Final = msgspec.msgpack.Decoder(SourceCase)
 
 
-class CasesFile(msgspec.Struct, frozen=True):
+class CasesFile(msgspec.Struct, frozen=True, tag=True):
     """A file that was read whole, and how it is imported: enough to read its cases again.
 
     `table` is what was read of a CSV file; None for XES. `repeated` names cases that occur twice.
@@ -58,6 +58,12 @@ class CasesFile(msgspec.Struct, frozen=True):
         if self.table is None:
             return xes.read_cases(Path(self.path))
         return csv_log.read_cases(Path(self.path), self.table)
+
+    def prepare(self) -> Iterator[PreparedCase]:
+        """Its cases, made ready one after another."""
+        rules = self.rules()
+        for case in self.cases():
+            yield _prepared(case, rules, self.repeated)
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True):
@@ -106,13 +112,6 @@ class PreparedCase(msgspec.Struct, frozen=True, array_like=True):
     def source_case(self) -> SourceCase:
         """The case as the file has it."""
         return _case_decoder.decode(self.case)
-
-
-def prepare(file: CasesFile) -> Iterator[PreparedCase]:
-    """The cases of a file, made ready one after another."""
-    rules = file.rules()
-    for case in file.cases():
-        yield _prepared(case, rules, file.repeated)
 
 
 def _prepared(case: SourceCase, rules: ImportRules, repeated: frozenset[str]) -> PreparedCase:

@@ -10,13 +10,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
-from consumers.workers.prepare import CasesFile, PreparedCase, prepare
+from consumers.workers.prepare import CasesFile, PreparedCase
+from consumers.workers.prepare_actions import ActionsFile, PreparedStream
 from ledger.app.submission import UnavailableError
 from projections.runtime.collection import rare_collection
 
@@ -28,8 +29,11 @@ _SENT_EVENTS: Final = 500
 _LENGTH_BYTES: Final = 4
 
 _encoder = msgspec.msgpack.Encoder()
-_file_decoder = msgspec.msgpack.Decoder(CasesFile)
-_cases_decoder = msgspec.msgpack.Decoder(list[PreparedCase])
+_file_decoder: Final = msgspec.msgpack.Decoder(CasesFile | ActionsFile)
+_cases_decoder: Final = msgspec.msgpack.Decoder(list[PreparedCase])
+_streams_decoder: Final = msgspec.msgpack.Decoder(list[PreparedStream])
+
+Prepared = TypeVar("Prepared", PreparedCase, PreparedStream)
 
 
 @contextmanager
@@ -39,8 +43,24 @@ def prepared_cases(file: CasesFile) -> Iterator[Iterator[PreparedCase]]:
     Going through them raises what reading the file raises.
     """
     if file.events < MANY_EVENTS:
-        yield prepare(file)
+        yield file.prepare()
         return
+    with _reading_process() as process:
+        yield _receive(process, file, _cases_decoder)
+
+
+@contextmanager
+def prepared_streams(file: ActionsFile) -> Iterator[Iterator[PreparedStream]]:
+    """The streams of a file of actions, in the same way."""
+    if file.events < MANY_EVENTS:
+        yield file.prepare()
+        return
+    with _reading_process() as process:
+        yield _receive(process, file, _streams_decoder)
+
+
+@contextmanager
+def _reading_process() -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(  # noqa: S603 - this very interpreter and module
         [sys.executable, "-m", __name__],
@@ -49,17 +69,21 @@ def prepared_cases(file: CasesFile) -> Iterator[Iterator[PreparedCase]]:
         env=environment,
     ) as process:
         try:
-            yield _receive(process, file)
+            yield process
         finally:
             process.kill()
 
 
-def _receive(process: subprocess.Popen[bytes], file: CasesFile) -> Iterator[PreparedCase]:
+def _receive(
+    process: subprocess.Popen[bytes],
+    file: CasesFile | ActionsFile,
+    decoder: msgspec.msgpack.Decoder[list[Prepared]],
+) -> Iterator[Prepared]:
     assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
     with suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(_encoder.encode(file))
-    while cases := _cases_decoder.decode(_read_message(process)):
-        yield from cases
+    while found := decoder.decode(_read_message(process)):
+        yield from found
 
 
 def _read_message(process: subprocess.Popen[bytes]) -> bytes:
@@ -77,14 +101,14 @@ def _read_message(process: subprocess.Popen[bytes]) -> bytes:
 
 
 def main(request: BinaryIO, answers: BinaryIO) -> None:
-    """Prepare the cases of the file that is named, and hand them over."""
+    """Prepare the cases or streams of the file that is named, and hand them over."""
     # The terminal interrupts both processes; this one ends with the other.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     file = _file_decoder.decode(request.read())
-    waiting: list[PreparedCase] = []
+    waiting: list[PreparedCase | PreparedStream] = []
     events = 0
     with rare_collection():
-        for case in prepare(file):
+        for case in file.prepare():
             waiting.append(case)
             events += case.events
             if events >= _SENT_EVENTS:
@@ -95,7 +119,7 @@ def main(request: BinaryIO, answers: BinaryIO) -> None:
     _send(answers, [])
 
 
-def _send(pipe: BinaryIO, cases: list[PreparedCase]) -> None:
+def _send(pipe: BinaryIO, cases: Sequence[PreparedCase | PreparedStream]) -> None:
     data = _encoder.encode(cases)
     pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
     pipe.flush()

@@ -23,6 +23,13 @@ from ledger.entry.signatures import KeyRing, SignatureError
 
 def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
     """The action in `data`, if this ledger may record it now; raises `RefusedError`."""
+    action = check_action_form(data, ledger_name)
+    check_not_ahead(action.occurred_at.at, now)
+    return action
+
+
+def check_action_form(data: bytes, ledger_name: str) -> Action:
+    """The action in `data`, if this ledger may record it at some time; raises `RefusedError`."""
     try:
         action = decode_action(data)
     except ActionError as error:
@@ -59,6 +66,11 @@ def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
     if not FIRST_YEAR <= parse_instant(at).year <= LAST_YEAR:
         msg = f"occurred_at.at: {at} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
         raise _malformed(ValueError(msg), "occurred_at.at", at)
+    return action
+
+
+def check_not_ahead(at: str, now: datetime) -> None:
+    """Raise `RefusedError` for what is said to have happened after now."""
     latest = format_instant(now + timedelta(seconds=OCCURRED_AHEAD_SECONDS_MAX))
     if at > latest:
         raise RefusedError(
@@ -69,7 +81,6 @@ def check_action_bytes(data: bytes, ledger_name: str, now: datetime) -> Action:
             value=at,
             next_step="set the clock of the source",
         )
-    return action
 
 
 def _check_calendar(action: Action) -> None:

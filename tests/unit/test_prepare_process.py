@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 from consumers.bootstrap import OpenLedger, Settings, utc_now
 from consumers.creation import create_ledger
+from consumers.demo.office import demo_actions
 from consumers.workers import prepare_process
 from consumers.workers.importer import ImportOptions, ImportSummary, import_file
-from consumers.workers.prepare import CasesFile, prepare
+from consumers.workers.prepare import CasesFile
 from consumers.workers.prepare_process import prepared_cases
 from ledger.adapters import csv_log
 from ledger.app.submission import UnavailableError
+from ledger.core.action import encode_action
 from ledger.domain.importing import ActivityMapping, Columns, ImportMapping
 from ledger.entry.entry import decode_entry
 
@@ -74,7 +77,7 @@ def test_another_process_says_of_each_case_what_this_one_says(
         activities={"Archive": ActivityMapping("dossier.supplement_received.v1")}
     )
     source = CasesFile(str(file), "small", "p/", "UTC", mapping, table.events, table)
-    here = list(prepare(source))
+    here = list(source.prepare())
     with prepared_cases(source) as cases:
         assert list(cases) == here
     assert len(started) == 1
@@ -127,3 +130,42 @@ def test_a_process_that_is_killed_ends_the_import_and_the_next_one_goes_on(
         whole = run(ledger, file)
         assert whole.recorded + whole.known == 3 * (CASES - CASES // 10)
         assert len(recorded(ledger)) == 3 * (CASES - CASES // 10)
+
+
+def write_actions(path: Path) -> Path:
+    """The demo office, some of its streams with lines that nobody may record."""
+    actions = sorted(demo_actions(0), key=attrgetter("stream"))
+    lines = [encode_action(action) for action in actions]
+    by_stream: dict[str, int] = {}
+    for place, action in enumerate(actions):
+        by_stream.setdefault(action.stream, place)
+    places = [place for name, place in by_stream.items() if name.startswith("dossier:")]
+    twin, unknown, late, first = places[:4]
+    lines.append(lines[twin])  # a second time: known
+    lines.append(lines[twin + 1].replace(b'"precision":"second"', b'"precision":"minute"'))
+    lines[unknown] = lines[unknown].replace(b'"type":"dossier.', b'"type":"dossier.un')
+    lines[late] = lines[late].replace(b'"at":"20', b'"at":"30', 1)
+    del lines[first]  # what comes behind cannot begin a dossier
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def test_actions_are_recorded_the_same_whoever_reads_the_file(
+    tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch
+) -> None:
+    file = write_actions(tmp_path / "office.jsonl")
+    found = []
+    for number, many in enumerate((0, 10_000)):
+        monkeypatch.setattr(prepare_process, "MANY_EVENTS", many)
+        with create_ledger(Settings(tmp_path / f"home{number}")) as ledger:
+            summary = run(ledger, file)
+            entries = [r.data for r in ledger.logs[0].read(0, 10_000) if r.data is not None]
+            actions = [decode_entry(data).action_bytes for data in entries][1:]
+            again = run(ledger, file)
+            assert (again.recorded, again.known) == (0, summary.recorded + summary.known)
+            found.append((summary, actions))
+    assert len(started) == 2
+    assert found[0] == found[1]
+    summary = found[0][0]
+    assert {problem.field for problem in summary.problems} >= {"type", "occurred_at.at", "id"}
+    assert summary.refused_cases >= 4
