@@ -54,7 +54,7 @@ _MEANINGS: Final = {
     "checkpoint.unwitnessed": "the log alone says so: it could tell others something else.",
     "tile.rotten": "this published file is not what was signed; the log itself may be right.",
     "tile.missing": "a file that the signed size demands is not published.",
-    "part.not_anchored": "these entries agree with one another, and that is all.",
+    "log.not_anchored": "these entries agree with one another, and that is all.",
 }
 
 

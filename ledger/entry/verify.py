@@ -453,6 +453,7 @@ class Verifier:
         expected: str = "",
         actual: str = "",
         verdict: Verdict = Verdict.FAILED,
+        is_of_step: bool = True,
     ) -> None:
         self._found.report(
             Finding(
@@ -465,5 +466,6 @@ class Verifier:
                 expected=expected,
                 actual=actual,
                 next_step="" if verdict is Verdict.PASSED else _NEXT_STEP,
-            )
+            ),
+            is_of_step=is_of_step,
         )

@@ -49,6 +49,7 @@ class PartVerifier(Verifier):
         self._pinned_leaf = genesis_leaf
         self._first = -1
         self._included = self._assumed = 0
+        self._not_included = False
 
     def add_own(self, data: bytes) -> None:
         """An entry of the log's own stream, from its genesis on: it may enrol or revoke a key."""
@@ -91,14 +92,17 @@ class PartVerifier(Verifier):
             path = prove_inclusion(index, tree.size, read)
             check_inclusion(index, tree.size, leaf, path, tree.root)
         except TileError as error:
-            self._fail("tile.missing", str(error), index=index)
+            self._not_included = True
+            self._fail("tile.missing", str(error), index=index, is_of_step=False)
         except ProofError as error:
             self._fail(
                 "entry.not_included",
                 f"this entry does not stand under the root of the checkpoint: {error}",
                 index=index,
                 expected=tree.root.hex(),
+                is_of_step=False,
             )
+            self._not_included = True
         else:
             self._included += 1
 
@@ -116,18 +120,22 @@ class PartVerifier(Verifier):
         if self._checks is not None:
             for finding in self._checks.findings:
                 self._found.report(finding, is_of_step=False)
+        verdict = Verdict.PASSED
         if count and not is_anchored and self._included < count:
             self._fail(
-                "part.not_anchored",
+                "log.not_anchored",
                 "nothing ties these entries to the log that is pinned: what lies before was not "
                 "read, and no checkpoint was found that covers them all",
-                index=-1,
                 expected=f"{count} entries under a checkpoint",
                 actual=f"{self._included}",
                 verdict=Verdict.INDETERMINATE,
+                is_of_step=False,
             )
-        if self._included:
-            self._more_steps.append(Step(0, INCLUSION_STEP, self._included, self._verdict_of()))
+            verdict = Verdict.INDETERMINATE
+        if self._not_included:
+            verdict = Verdict.FAILED
+        if self._included or verdict is not Verdict.PASSED:
+            self._more_steps.append(Step(0, INCLUSION_STEP, self._included, verdict))
         if self._checks is not None:
             self._more_steps += self._checks.steps()
         found = super().finish(seen_heads, stored_head=stored_head)
@@ -147,7 +155,3 @@ class PartVerifier(Verifier):
             actual=f"{self._first} to {self._next_position - 1}",
             verdict=Verdict.FAILED if is_covered else Verdict.INDETERMINATE,
         )
-
-    def _verdict_of(self) -> Verdict:
-        codes = {finding.code for finding in self._found.findings}
-        return Verdict.FAILED if codes & {"entry.not_included", "tile.missing"} else Verdict.PASSED

@@ -104,7 +104,7 @@ def test_a_range_and_a_stream_under_the_checkpoint(
     # Behind the checkpoint nothing ties entries to the log; from the genesis on its own links do.
     last = size_of(home) - 1
     code, value = ask(capsys, home, "--range", f"{last - 5}-{last}")
-    assert (code, codes(value)) == (2, {"part.not_anchored"})
+    assert (code, codes(value)) == (2, {"log.not_anchored"})
     assert ask(capsys, home, "--range", f"0-{last}")[0] == 0
     code, value = ask(capsys, home, "--range", f"0-{last + 3}")
     assert (code, codes(value)) == (2, {"chain.index_missing"})
