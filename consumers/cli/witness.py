@@ -53,7 +53,6 @@ class WitnessCommon:
     home: Annotated[
         Path, Parameter(env_var="PAL_WITNESS_HOME", help="Folder of the witness and its keys.")
     ] = _HOME
-    format: Annotated[Format, Parameter(help="How data is written to stdout.")] = "table"
     lang: Annotated[Lang | None, Parameter(help="Language; default by LANG.")] = None
 
     @property
@@ -66,10 +65,11 @@ def create(
     name: str,
     *,
     log: Annotated[
-        tuple[str, ...], Parameter(help="A key of a log it may cosign, <name>+<id>+<base64>.")
+        tuple[str, ...],
+        Parameter(negative="", help="A key of a log it may cosign, as NAME+ID+BASE64; repeatable."),
     ] = (),
     policy: Annotated[
-        Path | None, Parameter(help="A policy file: all its log lines, the witness's or a log's.")
+        Path | None, Parameter(help="Take every log line of a policy file as well.")
     ] = None,
     url: Annotated[str, Parameter(help="Where logs will reach it; put into the lines.")] = "",
     common: WitnessCommon = WitnessCommon(),
@@ -108,7 +108,7 @@ def serve(
 ) -> int:
     """Serve the witness protocol on 127.0.0.1 until interrupted.
 
-    POST /add-checkpoint cosigns, GET /<sha256 of the origin>/checkpoint shows what was cosigned
+    POST /add-checkpoint cosigns, GET /SHA256-OF-THE-ORIGIN/checkpoint shows what was cosigned
     last, GET /health answers 200 where it could. To be reached from elsewhere it needs a web server
     with TLS before it.
 
@@ -149,6 +149,7 @@ def _listening(port: int) -> socket.socket:
 
 def show(
     *,
+    format: Annotated[Format, Parameter(help="How data is written to stdout.")] = "table",  # noqa: A002 - the option's name
     common: WitnessCommon = WitnessCommon(),
 ) -> int:
     """Show what was cosigned last of each log, and every fork that was seen.
@@ -164,7 +165,7 @@ def show(
             for origin in opened.policy.logs
             for finding in _fork_findings(opened.store, origin)
         ]
-        if common.format == "table":
+        if format == "table":
             sys.stdout.write(policy_lines(opened.signers))
     columns = (
         Column("origin"),
@@ -172,10 +173,10 @@ def show(
         Column("cosigned_at", "instant"),
         Column("root"),
     )
-    show_rows("witness", columns, rows, basis=Basis(), form=common.format, lang=common.language)
+    show_rows("witness", columns, rows, basis=Basis(), form=format, lang=common.language)
     for finding in findings:
         for line in finding_lines(finding, with_origin=True):
-            (write if common.format == "table" else say)(line)
+            (write if format == "table" else say)(line)
     return FAILED if findings else PASSED
 
 
@@ -204,7 +205,7 @@ def _fork_findings(store: WitnessStore, origin: str) -> list[Finding]:
 
 
 def adopt(
-    *files: Path,
+    *files: Annotated[Path, Parameter(help="Checkpoints that carry its cosignature.")],
     common: WitnessCommon = WitnessCommon(),
 ) -> int:
     """Take up checkpoints that this witness cosigned and has forgotten, as the logs published them.
