@@ -72,7 +72,7 @@ def _counted(
             if not committed:
                 findings.append(_missing(reader.origin, "no round of checkpoints names this log"))
             check = OfficerCheck(reader.origin, committed)
-            for officer, leaf in _acts(reader, result):
+            for officer, leaf in acts_of(reader, result):
                 check.add(officer, leaf)
                 if check.size % _PROGRESS_ENTRIES == 0:
                     advance(check.size, 0)
@@ -82,7 +82,7 @@ def _counted(
     return Recount(checked, tuple(findings))
 
 
-def _acts(reader: LogReader, result: Verification) -> Iterator[tuple[str | None, bytes]]:
+def acts_of(reader: LogReader, result: Verification) -> Iterator[tuple[str | None, bytes]]:
     """Whose each entry is, and its leaf hash. As far as the verifier has just found every record
     to be an entry in its place, the chain rule is not applied once more."""
     is_plain = result.links == result.entries and not result.strays

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from consumers.cli.verify_officers import acts_of
 from ledger.core.action import Actor
 from ledger.core.findings import Verdict
 from ledger.core.merkle import EMPTY_ROOT, leaf_hash
@@ -17,6 +18,8 @@ from ledger.entry.log_state import LogState
 from ledger.entry.officer_check import OfficerCheck
 from ledger.entry.officer_index import officer_in, officer_of
 from ledger.entry.officer_proof import Committed
+from ledger.entry.verification import Verification
+from ledger.entry.verify import Verifier
 from tests.unit.projections_logs import Log, act, handed_over
 from tests.unit.test_officer_index import map_head
 
@@ -89,6 +92,42 @@ def test_strays_are_no_entries() -> None:
     log.records[5:5] = [b"straight to the topic", copy]
     check = checked(log, [whole])
     assert (check.findings, check.checked) == ([], 1)
+
+
+def verification(log: Log, *, every_record_counts: bool) -> Verification:
+    verifier = Verifier(
+        log.origin, log.genesis_leaf, every_record_counts=every_record_counts, logs=1
+    )
+    for record in log.read(0, len(log.records)):
+        verifier.add(record)
+    return verifier.finish()
+
+
+@pytest.mark.parametrize("strays", [0, 3])
+@pytest.mark.parametrize("later", [0, 2])
+def test_the_entries_of_a_log_are_read_with_strays_and_while_it_grows(
+    strays: int, later: int
+) -> None:
+    """Quickly where the verifier saw every record in its place, by the chain rule elsewhere."""
+    log = office()
+    expected = [
+        (leaf, officer_in(data.split(b"\n", 1)[1]))
+        for data in log.records
+        for leaf in [leaf_hash(data)]
+    ]
+    for number in range(strays):
+        log.records.insert(2 * number + 3, log.records[1] if number else b"straight to the topic")
+    whole, log.records = log.records, log.records[: len(log.records) - later]
+    result = verification(log, every_record_counts=False)
+    log.records = [*whole, b"written since, and no entry"]
+    assert [(leaf, officer) for officer, leaf in acts_of(log, result)] == expected
+
+
+def test_a_log_that_breaks_is_read_up_to_there() -> None:
+    log = office()
+    log.records[4] = log.records[4].replace(b"lan", b"tam")
+    result = verification(log, every_record_counts=True)
+    assert [leaf for _, leaf in acts_of(log, result)] == [leaf_hash(d) for d in log.records[:5]]
 
 
 @pytest.mark.parametrize(
