@@ -8,7 +8,7 @@ signed checkpoint. Without one the answer is indeterminate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -30,12 +30,20 @@ class LinkCheck(msgspec.Struct, frozen=True):
 
 
 class LinkChecker:
-    """Add the entries of one origin in order, in lists of any length, then finish."""
+    """Add the entries of one origin in order, in lists of any length, then finish.
 
-    def __init__(self, origin: str, genesis_leaf: str | None = None) -> None:
+    One that starts behind a head that is claimed can be checked elsewhere, and `join` the one that
+    leads there.
+    """
+
+    def __init__(
+        self, origin: str, genesis_leaf: str | None = None, start: Head = EMPTY_HEAD
+    ) -> None:
         self.origin = origin
         self.genesis_leaf = genesis_leaf
-        self.head = EMPTY_HEAD
+        self.start = start
+        self.head = start
+        self._subtrees: list[tuple[int, bytes]] = []
         self._start = b'{"index":%d,"origin":"' + origin.encode().replace(b"%", b"%%")
         self._start += b'","prev":"%s","recorded_at":"'
         self._root = RootAccumulator()
@@ -56,9 +64,26 @@ class LinkChecker:
         if size == 0 and self.genesis_leaf not in (None, leaves[0].hex()):
             self._first_bad = 0
         good = len(leaves) if self._first_bad < 0 else self._first_bad - size
-        for subtree in subtrees_of(size, leaves[:good]):
-            self._root.append_subtree(*subtree)
+        subtrees = subtrees_of(size, leaves[:good])
+        if self.start.size:
+            self._subtrees += subtrees
+        else:
+            self._grow(subtrees)
         self.head = Head(size + good, before[good].decode())
+
+    def _grow(self, subtrees: Iterable[tuple[int, bytes]]) -> None:
+        for subtree in subtrees:
+            self._root.append_subtree(*subtree)
+
+    def join(self, behind: LinkChecker) -> None:
+        """Take what was checked of the entries behind these, from the head that was claimed."""
+        if self._first_bad >= 0:
+            return
+        if behind.start != self.head:
+            self._first_bad = self.head.size
+            return
+        self._grow(behind._subtrees)
+        self.head, self._first_bad = behind.head, behind._first_bad
 
     def finish(self, expect: Head | None = None) -> LinkCheck:
         """Passed only where every link holds and the last entry is that of `expect`."""

@@ -89,3 +89,21 @@ def test_roots_over_tiles(size: int) -> None:
     found = checker.finish(Head(size, prev) if size else None)
     assert found.entries == size
     assert found.root == root_of([leaf_hash(data) for data in entries]).hex()
+
+
+@pytest.mark.parametrize("cut", range(1, len(ENTRIES)))
+def test_parts_that_were_checked_apart_are_joined(cut: int) -> None:
+    def parts(claimed: Head, entries: list[bytes]) -> Any:
+        first = LinkChecker(ORIGIN, VECTORS["entries"][0]["leaf"])
+        behind = LinkChecker(ORIGIN, start=claimed)
+        first.add(entries[:cut])
+        behind.add(entries[cut:])
+        first.join(behind)
+        return first.finish(HEAD)
+
+    claimed = Head(cut, VECTORS["entries"][cut - 1]["leaf"])
+    assert parts(claimed, ENTRIES) == check(ENTRIES, HEAD)
+    other = parts(Head(cut, "ab" * 32), ENTRIES)
+    assert (other.verdict, other.first_bad_index) == (Verdict.FAILED, cut)
+    changed = [*ENTRIES[:cut], ENTRIES[cut].replace(b'"v":1', b'"v":2', 1), *ENTRIES[cut + 1 :]]
+    assert parts(claimed, changed) == check(changed, HEAD)
