@@ -9,7 +9,13 @@ from shutil import rmtree
 from types import MappingProxyType
 from typing import Final
 
-from consumers.drill import detectors, log_attacks, sealed_attacks, view_attacks
+from consumers.drill import (
+    detectors,
+    evidence_attacks,
+    log_attacks,
+    sealed_attacks,
+    view_attacks,
+)
 from consumers.drill.case import Attacker, Case, Detector
 from consumers.drill.run import check_quiet
 from consumers.drill.scene import Scene
@@ -24,6 +30,8 @@ _DETECTORS: Final[Mapping[str, Detector[Scene]]] = MappingProxyType(
         "rebuild": detectors.rebuilder,
         "reader": detectors.reader,
         "holder": detectors.holder,
+        "tiles": detectors.tiles,
+        "recipient": detectors.recipient,
         "witness": detectors.witness,
         "sealer": detectors.sealer,
     }
@@ -150,7 +158,7 @@ CLONE_CASES: Final = (
         ("an old checkpoint and tree published again", "phát hành lại bản chốt và cây cũ"),
         Attacker.PUBLISHER,
         sealed_attacks.replay_checkpoint,
-        {"witness": "witness.size_conflict", "sealer": "tile.mismatch"},
+        {"witness": "witness.size_conflict", "sealer": "tile.mismatch", "tiles": "log.truncated"},
     ),
     Case(
         "roll-back-witness",
@@ -162,6 +170,27 @@ CLONE_CASES: Final = (
             "reader": "checkpoint.unwitnessed",
             "holder": "checkpoint.root_mismatch",
         },
+    ),
+    Case(
+        "rot-tile",
+        ("one bit of a published tile", "một bit của một ô đã công bố"),
+        Attacker.DISK,
+        sealed_attacks.rot_tile,
+        {"tiles": "tile.rotten"},
+    ),
+    Case(
+        "rot-bundle",
+        ("one bit of a published entry bundle", "một bit của một gói mục đã công bố"),
+        Attacker.DISK,
+        sealed_attacks.rot_bundle,
+        {"tiles": "tile.rotten"},
+    ),
+    Case(
+        "unsealed-segment",
+        ("an entry that no checkpoint covers, published", "công bố mục chưa được niêm phong"),
+        Attacker.ARCHIVE_KEEPER,
+        sealed_attacks.add_to_bundle,
+        {"tiles": "tile.rotten", "sealer": "tile.mismatch"},
     ),
     Case(
         "backdate",
@@ -229,6 +258,27 @@ CLONE_CASES: Final = (
         Attacker.PROJECTION_OPERATOR,
         view_attacks.enrol_in_store,
         {"verifier": "signature.invalid", "auditor": "projection.row_mismatch"},
+    ),
+    Case(
+        "edit-evidence",
+        ("one byte of an entry in a bundle", "một byte của một mục trong gói bằng chứng"),
+        Attacker.ARCHIVE_KEEPER,
+        evidence_attacks.edit_bundle,
+        {"recipient": "evidence.file"},
+    ),
+    Case(
+        "undeclared-redaction",
+        ("an entry left out of a bundle without a word", "bỏ bớt một mục mà không nói"),
+        Attacker.EXPORTER,
+        evidence_attacks.leave_out,
+        {"recipient": "evidence.stream_gap"},
+    ),
+    Case(
+        "unapproved-redaction",
+        ("a declared redaction that nobody approved", "che một mục khi chưa ai phê duyệt"),
+        Attacker.EXPORTER,
+        evidence_attacks.redact_unapproved,
+        {},
     ),
 )
 """Every case of a clone, in the order of the table."""

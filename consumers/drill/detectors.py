@@ -5,26 +5,33 @@ A detector gives every finding that it makes, of whatever verdict; an error with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, redirect_stdout
+from hashlib import sha256
+from io import StringIO
+from typing import Any
 
 import msgspec
 
 from consumers.bootstrap import open_ledger
+from consumers.cli.options import Common
+from consumers.cli.verify import verify
 from consumers.drill.scene import Scene, seal
 from consumers.drill.witnessing import NAMES
 from consumers.witness_home import open_witness
 from consumers.workers.witnesses import Witnesses
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.sqlite_verify import verify_file
-from ledger.adapters.trust import load_trust
+from ledger.adapters.verify_tree import TreeTrust, published_checkpoint, verify_tree
 from ledger.core.checkpoint import parse_checkpoint
 from ledger.core.findings import Finding, Verdict
 from ledger.core.merkle import prove_consistency
 from ledger.core.note import parse_note
 from ledger.core.tiles import nodes_of_tiles
+from ledger.entry.bundle_state import Pins
+from ledger.entry.bundle_verify import verify_bundle
 from ledger.entry.checkpoint_check import CheckpointCheck, GivenCheckpoint
-from ledger.entry.verify import SeenHead
 from projections.runtime.rebuild import rebuild
 from projections.runtime.replaying import Replays, check_projections
 from projections.store.sqlite import ReadStore
@@ -42,16 +49,25 @@ def verifier(scene: Scene) -> Iterable[Finding]:
 
 
 def memory(scene: Scene) -> Iterable[Finding]:
-    """`pal verify` in the home: what its trust file and its read store have seen is compared."""
-    trust = load_trust(scene.settings.trust_path)[scene.number]
-    heads = [] if trust.seen is None else [SeenHead("trust file", *trust.seen)]
-    if scene.settings.read_path.exists():
-        with closing(ReadStore.open(scene.settings.read_path)) as store:
-            head = store.head(scene.number)
-        heads += [SeenHead("read store", *head)] if head.size else []
-    return verify_file(
-        scene.path, origin=trust.origin, genesis_leaf=trust.genesis_leaf, seen=heads
-    ).findings
+    """`pal verify` in the home: compared with what its trust file and its read store have seen, its
+    own policy and what it publishes."""
+    said = StringIO()
+    with redirect_stdout(said):
+        verify(common=Common(home=scene.settings.home, format="json"))
+    return list(_findings_in(json.loads(said.getvalue())))
+
+
+def _findings_in(value: Any) -> Iterator[Finding]:
+    """Every finding in the answer of a command, whatever it belongs to."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == "findings":
+                yield from msgspec.convert(item, tuple[Finding, ...])
+            else:
+                yield from _findings_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _findings_in(item)
 
 
 def writer(scene: Scene) -> Iterable[Finding]:
@@ -110,15 +126,32 @@ def sealer(scene: Scene) -> Iterable[Finding]:
 
 
 def holder(scene: Scene) -> Iterable[Finding]:
-    """`pal verify --checkpoint` by somebody who kept the newest cosigned checkpoint."""
-    return _verify_with(scene, GivenCheckpoint("a checkpoint that was kept", scene.known.kept))
+    """`pal verify --policy --checkpoint` by somebody who kept the newest cosigned checkpoint."""
+    return _verify_with(scene, _kept(scene))
 
 
 def reader(scene: Scene) -> Iterable[Finding]:
-    """`pal verify` by somebody who is given the log with its published checkpoint, and has the
-    policy from elsewhere."""
-    published = scene.tree.read_checkpoint() or b""
-    return _verify_with(scene, GivenCheckpoint("the published checkpoint", published))
+    """`pal verify --policy` by somebody who is given the log with its published checkpoint, and has
+    the policy from elsewhere."""
+    published = published_checkpoint(scene.tree)
+    return _verify_with(scene, published or GivenCheckpoint("published checkpoint", b""))
+
+
+def tiles(scene: Scene) -> Iterable[Finding]:
+    """`pal verify --tiles --policy --checkpoint` of the published tree, by somebody who has no log
+    and kept the newest cosigned checkpoint."""
+    pinned = scene.pinned
+    trust = TreeTrust(
+        scene.known.policy,
+        "policy",
+        {pinned.origin: pinned.genesis_leaf},
+        ((pinned.origin, _kept(scene)),),
+    )
+    return verify_tree(scene.tree.path, trust).findings
+
+
+def _kept(scene: Scene) -> GivenCheckpoint:
+    return GivenCheckpoint("a checkpoint that was kept", scene.known.kept)
 
 
 def _verify_with(scene: Scene, given: GivenCheckpoint) -> Iterable[Finding]:
@@ -130,6 +163,15 @@ def _verify_with(scene: Scene, given: GivenCheckpoint) -> Iterable[Finding]:
         logs=len(scene.known.trust),
         checkpoints=CheckpointCheck(pinned.origin, scene.known.policy, [given]),
     ).findings
+
+
+def recipient(scene: Scene) -> Iterable[Finding]:
+    """`pal evidence verify` by whoever was handed a bundle, with what is pinned elsewhere."""
+    if not scene.bundle_path.exists():
+        return ()
+    fingerprint = sha256(scene.known.policy.encode()).hexdigest()
+    geneses = {trust.origin: trust.genesis_leaf for trust in scene.known.trust}
+    return verify_bundle(scene.bundle_path.read_bytes(), Pins(fingerprint, geneses)).findings
 
 
 def witness(scene: Scene) -> Iterable[Finding]:

@@ -139,7 +139,7 @@ def swap_officer(scene: Scene) -> None:
 
 def swap_officer_signed(scene: Scene) -> None:
     """The same signed with the source system's key, the home's memory removed."""
-    _alter(scene, target(scene.entries()), by_another_officer, _source_key(scene))
+    _alter(scene, target(scene.entries()), by_another_officer, scene.known.key("source"))
     scene.forget()
 
 
@@ -150,7 +150,7 @@ def backdate(scene: Scene) -> None:
 
 def backdate_signed(scene: Scene) -> None:
     """The same signed with the source system's key, the home's memory removed."""
-    _alter(scene, *_ended_late(scene), _source_key(scene))
+    _alter(scene, *_ended_late(scene), scene.known.key("source"))
     scene.forget()
 
 
@@ -172,12 +172,6 @@ def _ended_late(scene: Scene) -> tuple[int, Change]:
         return replace(action, occurred_at=replace(action.occurred_at, at=at))
 
     return index, before_due
-
-
-def _source_key(scene: Scene) -> SigningKey:
-    if scene.known.source_key is None:
-        raise SkippedError("no private key of the original is copied: the demo office's is public")
-    return scene.known.source_key
 
 
 def _alter(scene: Scene, index: int, change: Change, key: SigningKey | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from io import StringIO
@@ -20,8 +20,10 @@ import msgspec
 
 from consumers.bootstrap import KEYS_FOLDER, NoLogError, Settings, open_ledger, utc_now
 from consumers.demo.run import run_demo
-from consumers.drill.case import DrillError
+from consumers.drill.case import DrillError, SkippedError
 from consumers.drill.witnessing import Doors, begin_sealing
+from consumers.evidence.export import Request, export_bundle, with_custody
+from consumers.evidence.trees import SealedLedger
 from consumers.sealing import load_policy, open_sealer, tree_folder
 from consumers.workers.sealer import REFRESH_SECONDS
 from ledger.adapters.keys import KeyStore
@@ -29,12 +31,18 @@ from ledger.adapters.sqlite_table import create_file
 from ledger.adapters.sqlite_verify import verify_file
 from ledger.adapters.tile_folder import TileFolder
 from ledger.adapters.trust import Trust, load_trust, note_seen, write_trust
+from ledger.core.action import plain_id
 from ledger.core.chain import Head
 from ledger.core.findings import Finding, Verdict
 from ledger.core.merkle import leaf_hash
 from ledger.core.policy import Policy
+from ledger.core.times import format_instant
+from ledger.entry.archive import encode_archive
+from ledger.entry.bundle import DossierScope, Place
 from ledger.entry.entry import decode_entry
-from ledger.entry.signatures import SigningKey
+from ledger.entry.signatures import Role, SigningKey
+from projections.queries.timeline import dossier_events
+from projections.store.sqlite import ReadStore
 
 ENTRIES_MAX: Final = 2_000
 """Entries of a log that are cloned at most: each case copies and verifies them several times."""
@@ -54,8 +62,8 @@ class Known(NamedTuple):
 
     `trust` is what is pinned of each log, `number` the log that is attacked, `head` how it was seen
     last, `policy` whose signatures and cosignatures count, `kept` its newest cosigned checkpoint.
-    `source_key` is the one thing here that the attacker has too: a source system's key, of the demo
-    office alone.
+    `keys` are what attackers have too, of the demo office alone: the key of its source system, and
+    the ledger's, with which evidence is exported.
     """
 
     trust: tuple[Trust, ...]
@@ -64,7 +72,15 @@ class Known(NamedTuple):
     doors: Doors
     policy: Policy
     kept: bytes
-    source_key: SigningKey | None = None
+    keys: Mapping[str, SigningKey] = {}
+
+    def key(self, role: Role) -> SigningKey:
+        """The key of a role; raises `SkippedError` where the attacker has none."""
+        if role not in self.keys:
+            raise SkippedError(
+                "no private key of the original is copied: the demo office's is public"
+            )
+        return self.keys[role]
 
 
 class Scene:
@@ -93,6 +109,11 @@ class Scene:
     def older_witnesses(self) -> Path:
         """A backup of them from then."""
         return self.folder / "older-witnesses"
+
+    @property
+    def bundle_path(self) -> Path:
+        """An evidence bundle of one dossier, where the ledger's key is there to export one."""
+        return self.folder / "bundle.zip"
 
     @property
     def number(self) -> int:
@@ -186,9 +207,12 @@ def demo_scene(folder: Path) -> Iterator[Scene]:
     """A demo office made in `folder`, and a clone of it; its keys are published anyway."""
     home = folder / "office"
     run_demo(home, StringIO())
-    with clone(Settings(home), folder / "clone") as scene:
-        key = KeyStore(home / KEYS_FOLDER).load_signing_key("source")
-        yield Scene(scene.folder, scene.known._replace(source_key=key))
+    with clone(Settings(home), folder / "clone") as cloned:
+        store = KeyStore(home / KEYS_FOLDER)
+        keys = {role: store.load_signing_key(role) for role in ("ledger", "source")}
+        scene = Scene(cloned.folder, cloned.known._replace(keys=keys))
+        scene.bundle_path.write_bytes(exported(scene))
+        yield scene
 
 
 @contextmanager
@@ -222,6 +246,20 @@ def clone(settings: Settings, folder: Path) -> Iterator[Scene]:
         head = Head(len(logs[number]), leaf_hash(logs[number][-1]).hex())
         kept = tree_folder(home, str(number)).read_checkpoint() or b""
         yield Scene(folder, Known(tuple(trust), number, head, doors, load_policy(home), kept))
+
+
+def exported(scene: Scene, redact: Mapping[Place, str] | None = None) -> bytes:
+    """An evidence bundle of the dossier that is attacked, as `pal evidence export` makes it."""
+    entries = scene.entries()
+    dossier = plain_id(decode_entry(entries[target(entries)]).seal.stream)
+    name, logs = scene.pinned.origin.rpartition("/")[0], len(scene.known.trust)
+    sealed = SealedLedger(scene.settings.tiles_path, name, logs, lambda _origin, _size: None)
+    request = Request(DossierScope(dossier), "drill", redact=redact or {})
+    with closing(ReadStore.open(scene.settings.read_path)) as store:
+        rows = dossier_events(store, dossier)
+        policy = scene.known.policy.encode()
+        made = export_bundle(request, rows, store, sealed, scene.known.key("ledger"), policy)
+    return encode_archive(with_custody(made, "drill", format_instant(utc_now())))
 
 
 def seal(settings: Settings, doors: Doors, witnesses: Path) -> tuple[Finding, ...]:

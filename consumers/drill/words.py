@@ -39,6 +39,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "rebuild": ("rebuild", "dựng lại"),
         "reader": ("policy reader", "người đọc có chính sách"),
         "holder": ("checkpoint holder", "người giữ một bản chốt"),
+        "tiles": ("tree verifier", "bộ xác minh cây"),
+        "recipient": ("bundle recipient", "người nhận bằng chứng"),
         "witness": ("witness", "nhân chứng"),
         "sealer": ("sealer", "bộ niêm phong"),
         "sentinel": ("sentinel", "tiến trình canh"),

@@ -23,16 +23,20 @@ from consumers.drill.program import NAMES, play_all
 from consumers.drill.run import play
 from consumers.drill.scene import clone
 from consumers.drill.words import WORDS
+from ledger.adapters import kafka_writer
 
 DOCS = Path(__file__).parents[2] / "docs"
 CASES = (*CLONE_CASES, *BROKER_CASES)
-NOT_ON_SIMULATOR = {"truncate-topic"}
+NOT_PLAYED = {"truncate-topic": Status.SKIPPED, "unapproved-redaction": Status.NOT_BUILT}
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """The whole drill on a demo office, topics on the simulator."""
-    return {outcome.case: outcome for outcome in play_all(tmp_path_factory.mktemp("drill"))}
+    with pytest.MonkeyPatch.context() as patch:
+        # For so long a writer waits whether what it read before comes back; here it does not.
+        patch.setattr(kafka_writer, "PROGRESS_SECONDS", 0.5)
+        return {outcome.case: outcome for outcome in play_all(tmp_path_factory.mktemp("drill"))}
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +46,11 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def stage(office: Path, tmp_path: Path) -> Iterator[CloneStage]:
-    with clone(Settings(office), tmp_path / "clone") as cloned:
-        yield CloneStage(cloned, tmp_path)
+@pytest.fixture(scope="module")
+def stage(office: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloneStage]:
+    folder = tmp_path_factory.mktemp("stage")
+    with clone(Settings(office), folder / "clone") as cloned:
+        yield CloneStage(cloned, folder)
 
 
 def test_the_whole_table(outcomes: dict[str, Outcome], capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,8 +66,9 @@ def test_the_whole_table(outcomes: dict[str, Outcome], capsys: pytest.CaptureFix
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_who_must_tell_does(outcomes: dict[str, Outcome], case: Case) -> None:
     outcome = outcomes[case.name]
-    if case.name in NOT_ON_SIMULATOR:
-        assert (outcome.status, outcome.detections) == (Status.SKIPPED, ())
+    if case.name in NOT_PLAYED:
+        assert (outcome.status, outcome.detections) == (NOT_PLAYED[case.name], ())
+        assert outcome.reason
         return
     assert outcome.status is Status.DETECTED, outcome.reason
     told = {detection.detector: detection.codes for detection in outcome.detections}
@@ -72,7 +78,6 @@ def test_who_must_tell_does(outcomes: dict[str, Outcome], case: Case) -> None:
 
 def test_an_attack_that_nobody_sees_is_a_defect(
     stage: CloneStage,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -80,11 +85,12 @@ def test_an_attack_that_nobody_sees_is_a_defect(
     quiet = Case(
         "quiet", title, Attacker.DISK, lambda _scene: None, {"verifier": "entry.malformed"}
     )
-    assert play(stage, quiet).status is Status.UNDETECTED
+    outcome = play(stage, quiet)
+    assert outcome.status is Status.UNDETECTED
+    show_outcomes([outcome], "en")
+    assert "✗ NOTHING DETECTS IT" in capsys.readouterr().out
     monkeypatch.setattr(program, "CLONE_CASES", (quiet,))
     monkeypatch.setattr(program, "BROKER_CASES", ())
-    assert run(["drill"]) == 1
-    assert "✗ NOTHING DETECTS IT" in capsys.readouterr().out
     assert run(["drill", "--format", "json", "--lang", "vi"]) == 1
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert (row["status"], row["expected"], row["finding"]) == ("undetected", "verifier", "")
@@ -150,4 +156,4 @@ def test_the_threat_model_names_who_must_tell(case: Case) -> None:
     (row,) = re.findall(rf"^\| \[`{case.name}`\].*$", model, re.MULTILINE)
     for name, code in case.expected.items():
         assert f"{WORDS[name][0]} [`{code}`](findings/{code}.md)" in row
-    assert case.expected
+    assert case.expected or case.name in NOT_PLAYED
