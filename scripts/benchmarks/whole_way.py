@@ -42,6 +42,7 @@ from consumers.workers.import_run import WINDOW_ACTIONS
 from consumers.workers.importer import ImportOptions, import_file
 from ledger.adapters.sqlite_table import PAGE_BYTES
 from ledger.adapters.sqlite_verify import verify_file
+from ledger.adapters.verify_log import verify_log
 from ledger.app.limits import GROUP_ENTRIES_MAX, READ_RECORDS_MAX
 from ledger.app.ports import LogReader, Record
 from ledger.core.action import encode_action
@@ -125,11 +126,7 @@ def verify(ledger: OpenLedger) -> Verdict:
             path = settings.log_path_of(number)
             checked = verify_file(path, origin=origin, genesis_leaf=leaf, logs=logs)
         else:
-            verifier = Verifier(origin, leaf, logs=logs)
-            for records in read_records(reader):
-                for record in records:
-                    verifier.add(record)
-            checked = verifier.finish()
+            checked = verify_log(reader, Verifier(origin, leaf, logs=logs))
         verdicts.add(checked.verdict)
     return Verdict.PASSED if verdicts == {Verdict.PASSED} else Verdict.FAILED
 
