@@ -280,8 +280,8 @@ class _Export:
 def _completeness(scope: Scope) -> str:
     if isinstance(scope, DossierScope):
         return (
-            "Complete: every version of the dossier from 1 to the last one under the checkpoint, "
-            "shown or as its leaf hash. Not shown: later versions, other dossiers."
+            "Complete: every version of the dossier from 1 to the last one here, shown or as its "
+            "leaf hash. Not shown: whether later versions follow, other dossiers."
         )
     if isinstance(scope, OfficerScope):
         return (
