@@ -42,6 +42,7 @@ COMMANDS = (
     ["replay"],
     ["rebuild"],
     ["find"],
+    ["drill"],
     ["keys", "list"],
     ["keys", "show"],
     ["keys", "erase"],
