@@ -172,8 +172,8 @@ def test_a_commitment_beyond_the_end_is_not_passed_over() -> None:
 
 def test_what_lies_behind_a_break_is_not_known() -> None:
     log = office()
-    items = [committed(log.records, size) for size in (3, 6, 8)]
     size = len(log.records)
+    items = [committed(log.records, at) for at in (3, 6, size)]
     log.records[4] = log.records[4].replace(b"lan", b"tam")
     check = checked(log, [*items, replace(items[0], size=size + 1)], size)
     assert [finding.code for finding in check.findings] == [
@@ -182,6 +182,8 @@ def test_what_lies_behind_a_break_is_not_known() -> None:
     ]
     assert (check.findings[1].verdict, check.findings[1].index) == (Verdict.INDETERMINATE, 5)
     assert check.checked == 1
+    only_at_the_end = checked(log, items[2:], size)
+    assert [finding.code for finding in only_at_the_end.findings] == ["officers.not_compared"]
 
 
 @pytest.mark.parametrize(
