@@ -1,0 +1,163 @@
+"""verify.html from disk in headless Chromium, without a network, on every genuine and altered
+bundle. PAL_REQUIRE_BROWSER=1 makes a missing Chromium a failure, not a skip.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from ledger.entry.archive import encode_archive
+from tests.evidence_forge import CASES, Case, Scene, make_scene
+from tests.sealed_ledger import demo_home
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "scripts" / "verify_bundle.html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def missing_chromium() -> bool:
+    return CHROMIUM is None and os.environ.get("PAL_REQUIRE_BROWSER") != "1"
+
+
+needs_chromium = pytest.mark.skipif(missing_chromium(), reason="no Chromium (apt: chromium)")
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> Scene:
+    home = tmp_path_factory.mktemp("home")
+    return make_scene(home, demo_home(home))
+
+
+@pytest.fixture(scope="module")
+def policy(scene: Scene, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("pinned") / "policy.txt"
+    path.write_bytes(scene.sealing.policy.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """The page, opened from disk; any request, error or refusal of its policy fails the test."""
+    said: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(locale="en-GB")
+        context.set_offline(True)
+        opened = context.new_page()
+        opened.on("console", lambda message: said.append(message.text))
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        opened.on(
+            "request",
+            lambda request: said.append(request.url) if request.url != PAGE.as_uri() else None,
+        )
+        opened.goto(PAGE.as_uri())
+        yield opened
+        browser.close()
+    assert not said
+
+
+def verified(page: Page, data: bytes, *, policy: Path | None = None, fingerprint: str = ""):
+    """The verdict, the first step that is not passed (0 for none), and the last step reached."""
+    page.reload()
+    file = {"name": "bundle.zip", "mimeType": "application/zip", "buffer": data}
+    page.set_input_files("#bundle", files=[file])
+    if policy is not None:
+        page.set_input_files("#policy", str(policy))
+    page.fill("#fingerprint", fingerprint)
+    page.click("#verify")
+    page.wait_for_selector("#verdict", timeout=30_000)
+    rows = page.eval_on_selector_all("tr[data-step]", "rows => rows.map(row => row.dataset.result)")
+    reached = [number for number, result in enumerate(rows, 1) if result != "none"]
+    refused = next((number for number in reached if rows[number - 1] != "passed"), 0)
+    return page.get_attribute("#result", "data-verdict"), refused, max(reached, default=0)
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["dossier", "redacted", "officer"])
+def test_a_genuine_bundle_passes(page: Page, scene: Scene, policy: Path, name: str):
+    data = encode_archive(getattr(scene, name))
+    assert verified(page, data, policy=policy) == ("passed", 0, 9)
+    pin = sha256(policy.read_bytes()).hexdigest()
+    assert verified(page, data, fingerprint=pin) == ("passed", 0, 9)
+    assert page.inner_text("#found") == pin
+    assert "ML-DSA-44" in page.inner_text("#result"), "what was not checked is said"
+
+
+@needs_chromium
+@pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
+def test_an_altered_bundle_is_refused_at_its_step(
+    page: Page, scene: Scene, policy: Path, each: Case
+):
+    verdict, refused, reached = verified(page, each.make(scene), policy=policy)
+    assert verdict in {"failed", "indeterminate"}
+    assert refused == each.step
+    if verdict == "failed":
+        assert reached == each.step, "nothing is claimed of later steps"
+        assert "✗ FAILED" in page.inner_text("#verdict")
+
+
+@needs_chromium
+def test_nothing_pinned_is_indeterminate(page: Page, scene: Scene):
+    assert verified(page, encode_archive(scene.dossier)) == ("indeterminate", 6, 9)
+    assert verified(page, encode_archive(scene.dossier), fingerprint="ab" * 32)[:2] == ("failed", 6)
+
+
+@needs_chromium
+def test_by_keyboard_and_in_both_languages(page: Page, scene: Scene, policy: Path):
+    page.reload()
+    order = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id"))
+    assert order == ["vi", "en", "bundle", "policy", "fingerprint", "verify"]
+    page.keyboard.press("Enter")
+    assert page.inner_text("#result") == "Choose a bundle first."
+    for _ in range(5):
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("html", "lang") == "vi"
+    assert "Không bao giờ chỉ dựa vào trang" in page.inner_text(".warning")
+    data = {
+        "name": "b.zip",
+        "mimeType": "application/zip",
+        "buffer": encode_archive(scene.dossier),
+    }
+    page.set_input_files("#bundle", files=[data])
+    page.set_input_files("#policy", str(policy))
+    page.focus("#verify")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#verdict")
+    assert page.inner_text("#verdict") == "✓ ĐẠT"
+    assert page.evaluate("document.activeElement.id") == "verdict"
+    page.click("#en")
+    assert page.inner_text("#verdict") == "✓ PASSED"
+
+
+@needs_chromium
+def test_every_control_has_a_name(page: Page):
+    page.reload()
+    for control in ("#bundle", "#policy", "#fingerprint"):
+        assert page.inner_text(f"label[for={control[1:]}]")
+    assert "must never be the only verifier" in page.inner_text(".warning")
+    assert page.get_attribute("#result", "aria-live") == "polite"
+
+
+def test_the_policy_names_exactly_its_script_and_style():
+    text = PAGE.read_text("utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; ")
+    for tag, name in (("script", "script-src"), ("style", "style-src")):
+        (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = b64encode(sha256(inside.encode()).digest()).decode()
+        assert f"{name} 'sha256-{digest}'" in policy[1]
+    assert not re.search(r"\b(?:src|href)=|https?:|@import|url\(", text)
