@@ -1,0 +1,256 @@
+"""verify.py by itself: RFC 8032, the C2SP texts and the vectors of other programs.
+
+The vectors of RFC 8032 section 7.1; ML-DSA-44, policies, notes and trees as for the library.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+
+
+def load():
+    spec = importlib.util.spec_from_file_location("verify_py", ROOT / "scripts/verify_bundle.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+verify_py = load()
+
+RFC_8032 = (
+    (
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        (
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+            "d25bf5f0595bbe24655141438e7a100b"
+        ),
+    ),
+    (
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        (
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c"
+            "387b2eaeb4302aeeb00d291612bb0c00"
+        ),
+    ),
+    (
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        (
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc659"
+            "4a7c15e9716ed28dc027beceea1ec40a"
+        ),
+    ),
+    (
+        "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+        (
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+            "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+        ),
+        (
+            "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b58909351fc9ac90b3ecfdfbc7c66431e030"
+            "3dca179c138ac17ad9bef1177331a704"
+        ),
+    ),
+)
+"""Public key, message, signature (tests 1, 2, 3 and SHA(abc) of section 7.1)."""
+
+
+@pytest.mark.parametrize(("public", "message", "signature"), RFC_8032)
+def test_rfc_8032(public: str, message: str, signature: str):
+    key, text, signed = map(bytes.fromhex, (public, message, signature))
+    assert verify_py.ed25519_by_hand(key, signed, text)
+    for bit in range(0, 512, 3):
+        changed = bytearray(signed)
+        changed[bit // 8] ^= 1 << bit % 8
+        assert not verify_py.ed25519_by_hand(key, bytes(changed), text)
+    assert not verify_py.ed25519_by_hand(key, signed, text + b"x")
+
+
+def test_a_signature_has_one_form():
+    """S beyond the order of the group is the same number, and refused (RFC 8032 section 5.1.7)."""
+    key, text, signed = map(bytes.fromhex, RFC_8032[1])
+    s = int.from_bytes(signed[32:], "little") + verify_py.ORDER
+    assert not verify_py.ed25519_by_hand(key, signed[:32] + s.to_bytes(32, "little"), text)
+
+
+def test_points_that_are_none():
+    for data in (b"\xff" * 32, (2).to_bytes(32, "little"), b"\x01" + b"\0" * 30 + b"\x80"):
+        with pytest.raises(verify_py.Refused):
+            verify_py.decode_point(data)
+
+
+def test_by_hand_as_the_library():
+    numbers = random.Random(8032)
+    for _ in range(50):
+        private = Ed25519PrivateKey.from_private_bytes(numbers.randbytes(32))
+        message = numbers.randbytes(numbers.randrange(200))
+        public, signature = private.public_key().public_bytes_raw(), private.sign(message)
+        assert verify_py.ed25519_by_hand(public, signature, message)
+        assert verify_py.genuine(1, public, signature, message)
+        assert not verify_py.ed25519_by_hand(public, signature, message + b"!")
+
+
+def test_what_has_no_library_is_not_checked(monkeypatch: pytest.MonkeyPatch):
+    key, text, signed = map(bytes.fromhex, RFC_8032[1])
+    monkeypatch.setattr(verify_py, "Ed25519PublicKey", None)
+    monkeypatch.setattr(verify_py, "MLDSA44PublicKey", None)
+    assert verify_py.genuine(1, key, signed, text) is True
+    assert verify_py.genuine(6, bytes(1312), bytes(2420), text) is None
+    assert verify_py.genuine(6, bytes(1312), bytes(2419), text) is False
+
+
+def test_note_of_signed_note_c2sp():
+    text = "This is an example message.\n"
+    line = (
+        "— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFX"
+        "mRKuwHjG1Yu72IneyaQM=\n"
+    )
+    key = verify_py.read_key(
+        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+    )
+    read, ((name, key_id, blob),) = verify_py.read_note(f"{text}\n{line}".encode())
+    assert (read, name, key_id) == (text, key.name, key.id)
+    assert key.verifies(text, blob)
+    assert not key.verifies(text + "x\n", blob)
+
+
+def test_cosignature_of_another_program():
+    """Accepted by torchwood's verifier over Tessera's checkpoint of size 15."""
+    key = verify_py.read_key(
+        "witness.example/w1+e75f6532+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+    )
+    text = "example.com/log/testdata\n15\nrKbDipCvhuX1GZ7g5BBe8sA6BbJ7ja/1nk427v383cs=\n"
+    blob = b64decode(
+        "519lMgAAAABkGFDLo0vvaVMnQBetpNUCKKILroiWxoSAyyV9iB/cgczFo9ONQdSuKdatX9+k2ggtjAKaVSHrTWaVvipK5HiR"
+        "qnepAA=="
+    )
+    assert blob[:4] == key.id
+    assert key.verifies(text, blob[4:])
+    assert not key.verifies(text.replace("15", "16"), blob[4:])
+
+
+def test_ml_dsa_checkpoint_of_another_program():
+    value = json.loads((HERE / "ml_dsa_checkpoint.json").read_text("utf-8"))
+    texts = [text for text in value.values() if isinstance(text, str)]
+    key = next(
+        verify_py.read_key(text) for text in texts if text.count("+") >= 2 and "\n" not in text
+    )
+    note = next(text for text in texts if "\u2014" in text)
+    text, signatures = verify_py.read_note(note.encode())
+    blobs = [blob for name, key_id, blob in signatures if (name, key_id) == (key.name, key.id)]
+    assert key.kind == 6
+    assert key.verifies(text, blobs[0]) is True
+    assert key.verifies(text, blobs[0][:-1] + bytes([blobs[0][-1] ^ 1])) is False
+
+
+def test_trees_of_rfc_6962():
+    leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657"]
+    hashes = [verify_py.leaf_hash(bytes.fromhex(leaf)) for leaf in leaves]
+    assert verify_py.root_of([]).hex().startswith("e3b0c442")
+    assert verify_py.root_of(hashes[:2]).hex() == (
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
+    )
+    assert verify_py.root_of(hashes).hex() == (
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"
+    )
+
+
+def test_inclusion_of_every_leaf_in_small_trees():
+    from ledger.core.merkle import prove_all_inclusions
+
+    for size in range(1, 40):
+        leaves = [verify_py.leaf_hash(bytes([n])) for n in range(size)]
+        root, proofs = prove_all_inclusions(leaves)
+        for at, path in enumerate(proofs):
+            assert verify_py.root_by_path(at, size, leaves[at], path) == root
+            for wrong in {path[1:], (*path, root)} - {path}:
+                with pytest.raises(verify_py.Refused):
+                    verify_py.root_by_path(at, size, leaves[at], wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", '{"a":1}', '{"a":"ệ\\u0001\\n","b":[true,false,-9007199254740991]}'],
+)
+def test_canonical_json_is_read(text: str):
+    verify_py.read_json(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}', '{"b":1,"a":1}', '{"a":1,"a":1}', "1.0", "1e2", "-0", "null", '{"a":null}',
+        "NaN", "9007199254740992", '"\\u00e9"', '"\\/"', '"\\ud800"', '{"é":1}', "[" * 40 + "]" * 40,
+        "", '\ufeff{}', "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_what_is_not_canonical_is_refused(text: str):
+    with pytest.raises((ValueError, RecursionError)):
+        verify_py.read_json(text.encode())
+
+
+def test_a_quorum_is_counted_as_the_policy_says():
+    from ledger.core.policy import parse_policy
+    from tests.sealed_ledger import make_sealing
+
+    sealing = make_sealing("demo", 1, has_ml_dsa=False)
+    data = sealing.policy.encode()
+    logs, witnesses, groups, quorum = verify_py.read_policy(data)
+    assert (len(logs), len(witnesses), quorum) == (2, 2, "both")
+    assert groups["both"] == (2, ["w0", "w1"])
+    assert parse_policy(data) == sealing.policy
+    for wrong in (
+        data.replace(b"quorum both\n", b""),
+        data + b"quorum w0\n",
+        data.replace(b"group both", b"grp both"),
+        data.replace(b"w0 w1", b"w0 w9"),
+        data[:-1],
+    ):
+        with pytest.raises((verify_py.Refused, ValueError, IndexError)):
+            verify_py.read_policy(wrong)
+
+
+@pytest.mark.parametrize("name", ["release-0.1.zip"])
+def test_bundles_of_earlier_releases_still_verify(name: str):
+    from hashlib import sha256
+
+    from ledger.entry.bundle_state import Pins
+    from ledger.entry.bundle_verify import verify_bundle
+
+    data = (HERE / "evidence" / name).read_bytes()
+    pin = (HERE / "evidence" / "policy.sha256").read_text("ascii").split()[0]
+    assert verify_bundle(data, Pins(pin)).verdict == "passed"
+    assert verify_py.Bundle(data, pin).run() == "passed"
+    policy = verify_py.read_archive(data)["proofs/policy.txt"]
+    assert sha256(policy).hexdigest() == pin
+
+
+def test_the_verifier_inside_an_earlier_bundle_verifies_one_of_today(tmp_path: Path):
+    """And the reverse: nothing that this release writes is beyond the last one's verify.py."""
+    from hashlib import sha256
+
+    from ledger.entry.archive import encode_archive
+    from ledger.entry.bundle import OfficerScope
+    from tests.evidence_forge import export, files_of
+    from tests.sealed_ledger import demo_home
+
+    old = verify_py.read_archive((HERE / "evidence" / "release-0.1.zip").read_bytes())["verify.py"]
+    (tmp_path / "verify_old.py").write_bytes(old)
+    spec = importlib.util.spec_from_file_location("verify_old", tmp_path / "verify_old.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sealing = demo_home(tmp_path / "home")
+    data = encode_archive(files_of(export(tmp_path / "home", OfficerScope("desk.lam"))))
+    assert module.Bundle(data, sha256(sealing.policy.encode()).hexdigest()).run() == "passed"
