@@ -7,6 +7,7 @@ cut. Whoever restores an older copy restores an older promise: see docs/operate/
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -101,11 +102,15 @@ class CheckpointStore:
         """Make the store of trees that nothing was signed of; one that is there is completed by the
         trees that it lacks, and nothing else of it changed."""
         if not path.exists():
-            with closing(_connect(path, "rwc")) as connection, _transaction(connection):
-                for statement in _SCHEMA:
-                    connection.execute(statement)
+            # Whole or not there: what a crash leaves half made must not look like a store.
+            unfinished = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+                with _transaction(connection):
+                    for statement in _SCHEMA:
+                        connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            unfinished.replace(path)
             sync_folder(path.parent)
         store = cls.open(path)
         store.add_trees(states)
@@ -119,7 +124,7 @@ class CheckpointStore:
             raise SealingNotOpenedError(
                 msg, next_step="pal seal open; where checkpoints are published, restore the store"
             )
-        connection = _connect(path, "rw")
+        connection = _connect(path)
         try:
             found = [
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -309,9 +314,9 @@ class CheckpointStore:
             yield self._connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
         timeout=LOCK_SECONDS,
         isolation_level=None,

@@ -18,6 +18,7 @@ from pathlib import Path
 from consumers.bootstrap import OpenLedger, Settings, open_ledger
 from consumers.creation import new_action_id
 from consumers.sealing import load_policy, open_sealer, tree_folder
+from ledger.adapters import http_post
 from ledger.adapters.checkpoint_store import CheckpointStore
 from ledger.adapters.tile_folder import TileFolder, read_entry
 from ledger.app.submission import Recorded, SignedAction, Submission
@@ -144,6 +145,7 @@ def folders_of(ledger: OpenLedger) -> dict[str, TileFolder]:
 def main(home: Path, count: int) -> None:
     settings = Settings(home)
     policy, judge, kills = load_policy(settings), Judge(settings), Counter[str]()
+    http_post._certificates()  # read once for all children
     with open_ledger(settings) as ledger:
         folders, readers = folders_of(ledger), ledger.readers
         for at in range(1, NEVER):
