@@ -8,6 +8,8 @@ G8: names are invented and sealed.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from heapq import heappop
@@ -90,6 +92,23 @@ def test_the_same_seed_gives_the_same_bytes_and_another_others(tmp_path: Path):
     write_files(files[3], 2_000, "1", lambda _done, _all: None)
     assert files[3].read_bytes() == packed
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_bytes_do_not_depend_on_the_process_that_makes_them(tmp_path: Path):
+    """Neither on the order in which this or that process keeps its sets, nor on its place."""
+    code = "import sys; from consumers.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    made = []
+    for hashed in ("1", "2"):
+        file = tmp_path / f"{hashed}.jsonl"
+        subprocess.run(
+            [sys.executable, "-c", code, "generate", str(file), "--entries", "1000"],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": hashed},
+            check=True,
+            capture_output=True,
+        )
+        made.append((file.read_bytes(), truth_path(file).read_bytes()))
+    assert made[0] == made[1]
 
 
 def test_every_custody_interval_is_true_to_the_minute(parts: list[Generated]):
