@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from time import sleep
 from typing import Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 
+from consumers.bootstrap import kafka_security
 from consumers.drill.broker import BrokerScene
 from consumers.drill.case import Attacker, Case, SkippedError
-from ledger.adapters.kafka_admin import wanted_settings
+from ledger.adapters.kafka_admin import create_log, wanted_settings
+
+_EDITED_BATCH: Final = 3
+"""In the middle: batches before it and behind it."""
+
+_DELETED_SECONDS: Final = 1.0
+"""A broker answers before a topic is gone from it."""
 
 
 def foreign_record(scene: BrokerScene) -> None:
@@ -20,6 +30,28 @@ def foreign_record(scene: BrokerScene) -> None:
     with closing(scene.reader()) as reader:
         old = reader.read(1, 1)[0].data
     scene.produce(b"junk", old)
+
+
+def edit_record(scene: BrokerScene) -> None:
+    """One bit of an entry in the broker's segment, with a checksum that fits."""
+    simulator = scene.simulator
+    if simulator is None:
+        raise SkippedError("a broker's segments are its own; the simulator's are at hand")
+    partition = simulator.partition(scene.topic)
+    batch = partition.batches[_EDITED_BATCH]
+    records = list(MemoryRecords(batch.data).next_batch())
+    # As if by nobody: a batch of a producer that the broker knows would be taken for sent twice.
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 2 * len(batch.data))
+    for place, record in enumerate(records):
+        value = bytearray(record.value)
+        if place == 0:
+            value[value.index(b'"data":{') + 10] ^= 1
+        builder.append(place, record.timestamp, record.key, bytes(value), record.headers)
+    kept = partition.batches[_EDITED_BATCH + 1 :]
+    del partition.batches[_EDITED_BATCH:]
+    partition.append(bytes(builder.build()), batch.header.newest_time_ms)
+    partition.batches += kept
+    partition.replicate()
 
 
 def cut_partition(scene: BrokerScene) -> None:
@@ -38,6 +70,18 @@ def delete_records(scene: BrokerScene) -> None:
         raise SkippedError("the simulator knows no DeleteRecords; --log kafka://… has a broker")
     request = {TopicPartition(scene.topic, 0): RecordsToDelete(before_offset=4)}
     scene.administer(lambda admin: admin.delete_records(request))
+
+
+def recreate_topic(scene: BrokerScene) -> None:
+    """The topic deleted and made again under its name, with the first half of its records."""
+    if scene.simulator is not None:
+        raise SkippedError("the simulator deletes no topic; --log kafka://… has a broker")
+    with closing(scene.reader()) as reader:
+        records = [record.data for record in reader.read(0, scene.head.size // 2)]
+    scene.administer(lambda admin: admin.delete_topics([scene.topic]))
+    sleep(_DELETED_SECONDS)
+    create_log(scene.bootstrap, scene.topic, records[0] or b"", security=kafka_security())
+    scene.produce(*records[1:])
 
 
 def change_retention(scene: BrokerScene) -> None:
@@ -74,6 +118,13 @@ BROKER_CASES: Final = (
         {"verifier": "log.stray", "projector": "log.stray", "sentinel": "log.foreign_record"},
     ),
     Case(
+        "edit-record",
+        ("one bit of an entry in the broker's segment", "một bit của một mục trong máy chủ"),
+        Attacker.BROKER_ADMINISTRATOR,
+        edit_record,
+        {"verifier": "log.overwritten"},
+    ),
+    Case(
         "truncate-topic",
         ("the topic's beginning deleted", "phần đầu của topic bị xoá"),
         Attacker.BROKER_ADMINISTRATOR,
@@ -86,6 +137,18 @@ BROKER_CASES: Final = (
         Attacker.BROKER_ADMINISTRATOR,
         cut_partition,
         {
+            "verifier": "log.truncated",
+            "projector": "log.overwritten",
+            "writer": "log.overwritten",
+        },
+    ),
+    Case(
+        "recreate-topic",
+        ("the topic deleted and made again", "topic bị xoá rồi tạo lại"),
+        Attacker.BROKER_ADMINISTRATOR,
+        recreate_topic,
+        {
+            "sentinel": "log.overwritten",
             "verifier": "log.truncated",
             "projector": "log.overwritten",
             "writer": "log.overwritten",

@@ -15,7 +15,7 @@ from consumers.drill.program import play_all
 
 pytestmark = pytest.mark.kafka
 
-NOT_ON_BROKER = {"cut-partition"}
+NOT_ON_BROKER = {"edit-record", "cut-partition"}
 
 
 async def drill_topics(bootstrap: str) -> set[str]:
