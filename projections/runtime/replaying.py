@@ -6,6 +6,7 @@ the live store says it stood; what comes out must be the same.
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -113,8 +114,8 @@ def check_projections(
                 checked = len(recording.digests)
                 findings += _wrong_digests(recording, replayed, first)
             elif live is not None:
-                rows, different = first_differences(live, replayed)
-                findings += [_other_row(item, replays.readers) for item in different]
+                rows, found = _compare_rows(live, replayed, replays.readers)
+                findings += found
     return ProjectionCheck(checked, rows, tuple(findings), recorded, shown)
 
 
@@ -198,6 +199,24 @@ def _wrong_digests(recording: Recording, replayed: ReadStore, origin: str) -> It
                 actual=item.digest,
                 next_step="find out which store was shown then; pal rebuild makes a right one",
             )
+
+
+def _compare_rows(
+    live: ReadStore, replayed: ReadStore, readers: Sequence[LogReader]
+) -> tuple[int, list[Finding]]:
+    try:
+        rows, different = first_differences(live, replayed)
+    except sqlite3.DatabaseError as error:
+        # Whoever can edit the file can take a table away.
+        broken = Finding(
+            code="projection.row_mismatch",
+            verdict=Verdict.FAILED,
+            message=f"{live.path.name} is not the read store that its version says: {error}",
+            expected="every table of a replay",
+            next_step=_EVIDENCE,
+        )
+        return 0, [broken]
+    return rows, [_other_row(item, readers) for item in different]
 
 
 def _other_row(difference: Difference, readers: Sequence[LogReader]) -> Finding:

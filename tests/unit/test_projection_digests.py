@@ -273,6 +273,16 @@ def test_an_edited_row_of_any_table_is_found(tmp_path: Path, table: str) -> None
     assert actual in finding.actual
 
 
+def test_a_store_that_lost_a_table_is_found(tmp_path: Path) -> None:
+    path, ledger = tmp_path / "read.sqlite", office()
+    record(ledger, path)
+    with closing(caught_up(ledger, path)) as store:
+        store.connection.execute("DROP TABLE handover")
+    (finding,) = checked(ledger, path).findings
+    assert (finding.code, finding.verdict) == ("projection.row_mismatch", Verdict.FAILED)
+    assert "no such table: handover" in finding.message
+
+
 def test_a_broken_log_stops_the_replay(tmp_path: Path) -> None:
     path, ledger = tmp_path / "read.sqlite", office()
     record(ledger, path)
