@@ -150,8 +150,8 @@ class SupplementReceived(DossierData, frozen=True, kw_only=True):
 class SupplementLapsed(DossierData, frozen=True, kw_only=True):
     """E10: the applicant did not answer in time. No `round` = the oldest that is open.
 
-    `effect` is what the rule makes of it: how the dossier ends by it, "" where a later entry decides;
-    until then its state stays, and the time is the office's.
+    `effect` is what the rule makes of it: how the dossier ends by it, "" where a later entry
+    decides; until then its state stays, and the time is the office's.
     """
 
     round: Count | Unset = UNSET
