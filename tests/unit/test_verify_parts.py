@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -16,13 +20,18 @@ from ledger.adapters.sqlite_verify import verify_file
 from ledger.adapters.verify_log import verify_log
 from ledger.adapters.verify_process import Bundles, Read, Request, Rows, answer
 from ledger.app.ports import Record
+from ledger.core.action import Action, Actor, OccurredAt, encode_action
 from ledger.core.chain import Head, StreamHead
 from ledger.core.findings import Verdict
+from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
+from ledger.core.times import add_seconds
+from ledger.entry.entry import Seal, encode_entry
 from ledger.entry.segment import Segment
+from ledger.entry.signatures import SigningKey
 from ledger.entry.verify import SeenHead, Verification, Verifier
 from tests.properties.test_tamper_sqlite import SIZE, write_log
-from tests.unit.test_verify import HEAD, LEAF, LOG, ORIGIN, chain
+from tests.unit.test_verify import AT, HEAD, KEY, LEAF, LOG, ORIGIN, chain
 
 
 class Records:
@@ -171,3 +180,80 @@ def test_a_file_that_is_no_log_is_a_rest(tmp_path: Path) -> None:
     bundles = Bundles(str(tmp_path), 3, 0, 3, True)
     read = answer(Request(bundles, ORIGIN, [], []))
     assert (read.parts, [facts.is_whole for facts in read.facts]) == ([], [False])
+
+
+OTHER = SigningKey("source-2", Ed25519PrivateKey.from_private_bytes(b"\x07" * 32), "source")
+
+
+def sealed(steps: Sequence[tuple[str, str, dict[str, Any], SigningKey]]) -> list[bytes]:
+    """A log of these (type, stream, data, key) behind the genesis."""
+    entries, heads = [LOG[0]], {f"ledger:{ORIGIN}": StreamHead(1, LEAF)}
+    for type_name, stream, data, key in steps:
+        index = len(entries)
+        action = Action(
+            id=uuid7_text(index, sha256(b"%d" % index).digest()),
+            type=type_name,
+            stream=stream,
+            occurred_at=OccurredAt(AT, "second"),
+            actor=Actor(kind="system", id="ledger"),
+            data=data,
+        )
+        body = encode_action(action)
+        before = heads.get(stream, STREAM)
+        seal = Seal(
+            index=index,
+            origin=ORIGIN,
+            prev=leaf_hash(entries[-1]).hex(),
+            recorded_at=add_seconds(AT, index),
+            sigs=key.sign([body])[0],
+            stream=stream,
+            stream_prev=before.leaf,
+            type=type_name,
+            v=1,
+            version=before.version + 1,
+        )
+        entries.append(encode_entry(seal, body))
+        heads[stream] = StreamHead(seal.version, leaf_hash(entries[-1]).hex())
+    return entries
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 5, 20])
+def test_keys_that_come_and_go_count_where_they_are_valid(part: int) -> None:
+    own, noted = f"ledger:{ORIGIN}", "dossier.noted.v1"
+    by_other = [(noted, f"dossier:{n}", {"note": "x"}, OTHER) for n in range(4)]
+    by_ledger = [(noted, f"dossier:l{n}", {"note": "x"}, KEY) for n in range(4)]
+    enrolled = {"key": msgspec.to_builtins(OTHER.enrolled())}
+    values = sealed(
+        [
+            *by_ledger,
+            (noted, "dossier:early", {"note": "x"}, OTHER),
+            ("ledger.key_enrolled.v1", own, enrolled, KEY),
+            *by_other,
+            ("ledger.key_revoked.v1", own, {"key_id": OTHER.id}, KEY),
+            *by_other,
+            *by_ledger,
+        ]
+    )
+    records = [Record(n, data) for n, data in enumerate(values)]
+    found = one_by_one(records, is_strict=True, seen=0)
+    bad = [f.index for f in found.findings if f.code == "signature.invalid"]
+    # Signed before it was enrolled, and after it was revoked; what follows in a stream is judged
+    # by what was not void.
+    assert bad[0] == 5
+    assert found.voids > 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_process, "FEW_ENTRIES_MAX", 0)
+        patch.setattr(verify_process, "PART_ENTRIES", part)
+        patch.setattr(verify_process, "processes", lambda: 0)
+        parts = verify_log(Records(records), verifier_of(is_strict=True, seen=0))
+        ahead = verifier_of(is_strict=True, seen=0)
+        ahead.add(records[0])
+        # A process may know a key that is revoked by the time its segment is taken.
+        keys = [*ahead.state.keys, OTHER.enrolled()]
+        rest = verify_process.Values(1, values[1:])
+        for item in answer(Request(rest, ORIGIN, keys, [])).parts:
+            if not isinstance(item, Segment) or not ahead.add_segment(item):
+                for record in records[item.position : item.end]:
+                    ahead.add(record)
+    for other in (parts, ahead.finish()):
+        assert replace(other, signatures=0, steps=()) == replace(found, signatures=0, steps=())
