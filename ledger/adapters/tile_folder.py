@@ -44,14 +44,22 @@ class TileFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._unsynced: set[Path] = set()
 
     def read(self, tile: Tile) -> bytes | None:
         """The bytes of a tile or bundle; None where there is no such file."""
         return _read(self.path / tile.path())
 
     def write(self, tile: Tile, data: bytes) -> None:
-        """Publish a tile or bundle; on the disk when this returns."""
+        """Publish a tile or bundle; it is there after a power cut once `sync` has returned."""
         self._write_once(tile.path(), data)
+
+    def sync(self) -> None:
+        """Put the names of everything written on the disk, each folder once."""
+        while self._unsynced:
+            folder = next(iter(self._unsynced))
+            sync_folder(folder)
+            self._unsynced.remove(folder)
 
     def read_checkpoint(self) -> bytes | None:
         """The newest checkpoint as published, unverified; None where none is."""
@@ -60,6 +68,7 @@ class TileFolder:
     def write_checkpoint(self, data: bytes) -> None:
         """Publish a checkpoint in place of the one before, in one step."""
         self._replace(self.path / CHECKPOINT_FILE, data)
+        self.sync()
 
     def read_timestamp(self, size: int) -> bytes | None:
         """The RFC 3161 token over the text of the checkpoint of `size`; None where none is."""
@@ -68,6 +77,7 @@ class TileFolder:
     def write_timestamp(self, size: int, token: bytes) -> None:
         """Publish the token of the checkpoint of `size`."""
         self._write_once(_timestamp(size), token)
+        self.sync()
 
     def read_officers(self, size: int) -> bytes | None:
         """The officer index of `size`; None where none is published."""
@@ -76,6 +86,7 @@ class TileFolder:
     def write_officers(self, size: int, data: bytes) -> None:
         """Publish the officer index of `size`."""
         self._write_once(_officers(size), data)
+        self.sync()
 
     def forget_officers(self, *, but: Collection[int]) -> None:
         """Remove the officer indexes of all sizes `but` these: each says all of its log's officers,
@@ -107,7 +118,7 @@ class TileFolder:
         if there != data:
             raise _differs(path, there, data)
         # Named by a process that was killed before it synced the folder, perhaps.
-        sync_folder(path.parent)
+        self._unsynced.add(path.parent)
 
     def _replace(self, path: Path, data: bytes) -> None:
         for folder in (self.path / _UNFINISHED, path.parent):
@@ -126,7 +137,7 @@ class TileFolder:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        self._unsynced.add(path.parent)
 
 
 def _timestamp(size: int) -> str:

@@ -34,6 +34,9 @@ class TreeFiles(Protocol):
     def write(self, tile: Tile, data: bytes) -> None:
         """Keep a tile or bundle; raises `FindingError` where it is there with other bytes."""
 
+    def sync(self) -> None:
+        """Everything written is there after a power cut when this returns."""
+
 
 def grow(
     files: TreeFiles, origin: str, size: int, root: bytes, entries: Iterable[tuple[bytes, bytes]]
@@ -64,6 +67,7 @@ def grow(
             files.write(Tile(ENTRIES, number, len(bundle)), encode_bundle(bundle))
         for tile, hashes in tree.partial_tiles():
             files.write(tile, hashes)
+        files.sync()
         found = _root_as_written(files, size, root, tree.size)
     except TileError as error:
         raise mismatch(origin, str(error)) from error
