@@ -16,7 +16,7 @@ from ledger.core.merkle import EMPTY_ROOT, leaf_hash
 from ledger.entry.entry import Entry, decode_entry
 from ledger.entry.log_state import LogState
 from ledger.entry.officer_check import OfficerCheck
-from ledger.entry.officer_index import officer_in, officer_of
+from ledger.entry.officer_index import OfficerIndex, officer_in, officer_of
 from ledger.entry.officer_proof import Committed
 from ledger.entry.verification import Verification
 from ledger.entry.verify import Verifier
@@ -83,6 +83,14 @@ def test_every_size_of_a_log_agrees_with_what_is_counted_by_hand() -> None:
         "minh": 4,
         "tam": 1,
     }
+
+
+def test_the_fold_over_entries_is_what_is_counted_by_hand() -> None:
+    log, index = office(), OfficerIndex()
+    for entry in entries_of(log):
+        index.add(entry)
+    whole = committed(log.records, len(log.records))
+    assert (len(index.map()), index.map().root()) == (whole.officers, whole.root)
 
 
 def test_strays_are_no_entries() -> None:
