@@ -138,17 +138,16 @@ class SqliteTables:
 
     def place_of(self, action_id: str) -> Place | None:
         """See `IndexTables`."""
-        # The first place counts, and the file holds the earliest.
         pending, flushing = self._pending, self._flushing
-        found = [pending.places.get(action_id, -1)]
-        if flushing is not None:
-            found.append(flushing.places.get(action_id, -1))
+        fresh = pending.places.get(action_id, -1)
+        written = -1 if flushing is None else flushing.places.get(action_id, -1)
         looked = self._looked.get(action_id)
         if looked is None:
             looked = self._ask(find_places, [action_id]).get(action_id, -1)
-        index = min((i for i in (*found, looked) if i >= 0), default=-1)
-        if index < 0:
+        if fresh < 0 and written < 0 and looked < 0:
             return None
+        # The first place counts, and the file holds the earliest.
+        index = min(i for i in (fresh, written, looked) if i >= 0)
         leaf, digest, version, _, mark = self._record(index)
         if mark != crc32(action_id.encode()):
             raise self._damaged(f"entry {index} does not have the action id that leads to it")
