@@ -257,3 +257,18 @@ def test_keys_that_come_and_go_count_where_they_are_valid(part: int) -> None:
                     ahead.add(record)
     for other in (parts, ahead.finish()):
         assert replace(other, signatures=0, steps=()) == replace(found, signatures=0, steps=())
+
+
+@pytest.mark.parametrize("missing", range(1, len(LOG) - 1))
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_behind_a_missing_row_the_root_is_that_of_what_is_there(missing: int, part: int) -> None:
+    longer = [*LOG, *chain(6, HEAD, StreamHead(6, HEAD.leaf))]
+    records = [Record(n, data) for n, data in enumerate(longer) if n != missing]
+    found = one_by_one(records, is_strict=True, seen=0)
+    assert "chain.index_missing" in {finding.code for finding in found.findings}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_process, "FEW_ENTRIES_MAX", 0)
+        patch.setattr(verify_process, "PART_ENTRIES", part)
+        patch.setattr(verify_process, "processes", lambda: 0)
+        parts = verify_log(Records(records), verifier_of(is_strict=True, seen=0))
+    assert replace(parts, signatures=0, steps=()) == replace(found, signatures=0, steps=())
