@@ -33,12 +33,11 @@ except ImportError:  # what is missing is done by hand, or not checked
     pass
 
 N = "(0|[1-9][0-9]{0,15})"
-NUMBER = re.compile("0|[1-9][0-9]{0,18}")
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-STRICT = re.compile(
-    rf"(entries|registry)/{N}/{N}|proofs/{N}/({N}\.tlog-proof|officer\.(json|leaves))"
-    rf"|proofs/(checkpoints|{N})/checkpoint(\.tsr)?"
-    r"|proofs/(policy\.txt|checkpoints/round(\.tlog-proof)?)"
+PLACED = re.compile(
+    rf"(?!entries/|registry/|proofs/).*|(entries|registry)/{N}/{N}|proofs/(policy\.txt|{N}/"
+    rf"({N}\.tlog-proof|officer\.(json|leaves))|(checkpoints|{N})/checkpoint(\.tsr)?"
+    r"|checkpoints/round(\.tlog-proof)?)"
 )
 UNLISTED = {"manifest.json", "manifest.note", "custody.jsonl"}
 HEX = re.compile("[0-9a-f]{64}")
@@ -52,7 +51,7 @@ class Refused(ValueError):
     """What does not hold: what, expected, actual."""
 
 
-class NewerFormat(Exception):
+class NewerFormat(Refused):
     """An entry that this program is too old to read."""
 
 
@@ -75,10 +74,8 @@ def add(p, q):
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-@lru_cache(maxsize=64)
 def decode_point(data):
-    number = int.from_bytes(data, "little")
-    y, sign = number & (2**255 - 1), number >> 255
+    sign, y = divmod(int.from_bytes(data, "little"), 2**255)
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
     x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
@@ -87,15 +84,26 @@ def decode_point(data):
     return x, y, 1, x * y % P
 
 
+@lru_cache(maxsize=64)
+def table_of(data, negative):
+    """j * 16^i times a point for each i and j: one key signs many entries."""
+    (x, y, z, t), rows = decode_point(data), []
+    point = (P - x, y, z, P - t) if negative else (x, y, z, t)
+    for _ in range(64):
+        rows.append([(0, 1, 1, 0)])
+        for _ in range(16):
+            rows[-1].append(add(rows[-1][-1], point))
+        point = rows[-1][16]
+    return rows
+
+
 def ed25519_by_hand(public, signature, message):
-    a, base = decode_point(public), decode_point(b"\x58" + b"\x66" * 31)
-    s = int.from_bytes(signature[32:], "little")
+    base, minus = table_of(b"\x58" + b"\x66" * 31, False), table_of(public, True)
+    s, total = int.from_bytes(signature[32:], "little"), (0, 1, 1, 0)
     k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    minus, total = (P - a[0], a[1], 1, P - a[3]), (0, 1, 1, 0)
-    sums = (None, base, minus, add(base, minus))
-    for bit in range(252, -1, -1):  # s * base - k * a, both at once
-        total, which = add(total, total), (s >> bit & 1) + 2 * (k >> bit & 1)
-        total = add(total, sums[which]) if which else total
+    for at in range(64):  # s * base - k * the public key's point
+        total = add(total, base[at][s >> 4 * at & 15])
+        total = add(total, minus[at][k >> 4 * at & 15])
     inverse = pow(total[2], P - 2, P)
     x, y = total[0] * inverse % P, total[1] * inverse % P
     return s < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
@@ -181,9 +189,8 @@ class Key:
         if self.kind == 6:
             origin, size, root, extensions = read_checkpoint(text)
             ok(not extensions, "a checkpoint without extension lines")
-            names = [bytes([len(name)]) + name for name in (self.name.encode(), origin.encode())]
-            message = b"subtree/v1\n\0" + names[0] + stamp + names[1]
-            message += struct.pack(">QQ", 0, size) + root
+            n = [bytes([len(name)]) + name for name in (self.name.encode(), origin.encode())]
+            message = b"subtree/v1\n\0" + n[0] + stamp + n[1] + struct.pack(">QQ", 0, size) + root
         return seconds < 2**63 and genuine(self.kind, self.public, blob[len(stamp) :], message)
 
 
@@ -211,9 +218,9 @@ def read_note(data):
 
 def read_checkpoint(text):
     *lines, rest = text.split("\n")
-    ok(not rest and len(lines) > 2 and all(lines) and NUMBER.fullmatch(lines[1]), "a checkpoint")
-    ok(int(lines[1]) < 2**63, "a size below 2^63")
-    return lines[0], int(lines[1]), unbase64(lines[2], 32), lines[3:]
+    size = int(lines[1])
+    ok(not rest and all(lines) and f"{size}" == lines[1] and 0 <= size < 2**63, "a checkpoint")
+    return lines[0], size, unbase64(lines[2], 32), lines[3:]
 
 
 def read_policy(data):
@@ -242,11 +249,11 @@ def read_policy(data):
 def check_place(index, data, head, leaf):
     """A .tlog-proof leads from a leaf to the root of the checkpoint that it carries."""
     top, _, note = data.partition(b"\n\n")
-    title, at, *lines = top.decode("ascii").replace("\nindex ", "\n", 1).split("\n")
-    ok(title == "c2sp.org/tlog-proof@v1" and b"\nindex " in top, "a proof")
-    ok(NUMBER.fullmatch(at) and index in (None, int(at)), "a proof of this index", index, at)
-    ok(note == head["data"], "a proof under the checkpoint of the bundle")
-    root = root_by_path(int(at), head["size"], leaf, [unbase64(line, 32) for line in lines])
+    title, at, *lines = top.decode("ascii").split("\n")
+    place = int(at[6:])
+    ok((title, at) == ("c2sp.org/tlog-proof@v1", f"index {place}"), "a proof")
+    ok(note == head["data"] and index in (None, place), "a proof of this place under this note")
+    root = root_by_path(place, head["size"], leaf, [unbase64(line, 32) for line in lines])
     ok(root == head["root"], "a path to the root", head["root"].hex(), root.hex())
 
 
@@ -283,7 +290,7 @@ def read_entry(data):
     line, _, action_bytes = data.partition(b"\n")
     seal, action = read_json(line), read_json(action_bytes)
     if type(seal) is dict and type(seal.get("v")) is int and seal["v"] > 1:
-        raise NewerFormat
+        raise NewerFormat("of format version 1: take a newer verify.py")
     ok(set(seal) == {*SEAL, "index", "sigs", "v", "version"} and seal["v"] == 1, "a seal")
     ok(all(form.fullmatch(seal[key]) for key, form in SEAL.items()), "the texts of a seal")
     numbers = [(seal["v"], 1), (seal["index"], 0), (seal["version"], 1)]
@@ -317,11 +324,10 @@ class Bundle:
             self.count, before, ended, self.where = 0, len(self.findings), False, ""
             try:
                 step(self)
-            except NewerFormat:
-                ended = self.find("indeterminate", "of format version 1: take a newer verify.py")
             except Exception as error:  # noqa: BLE001 - whatever cannot be read does not hold
-                told = error.args if type(error) is Refused else ("as specified", "", f"{error!r}")
-                ended = self.find("failed", *told)
+                verdict = "indeterminate" if type(error) is NewerFormat else "failed"
+                told = error.args if isinstance(error, Refused) else ("readable", "", f"{error!r}")
+                ended = self.find(verdict, *told)
             found = [finding["verdict"] for finding in self.findings[before:]]
             if self.count or found:
                 verdict = found[-1] if found else "passed"
@@ -359,8 +365,7 @@ class Bundle:
         for path, expected in sorted(listed.items()):
             actual = sha256(self.file(path)).hexdigest()
             ok(actual == expected, "the file of the manifest", expected, actual)
-            strict = path.startswith(("entries/", "registry/", "proofs/"))
-            ok(not strict or STRICT.fullmatch(path), "a file with a place in a bundle")
+            ok(PLACED.fullmatch(path), "a file with a place in a bundle")
             self.count += 1
 
     def check_entries(self):
@@ -406,9 +411,8 @@ class Bundle:
                 self.apply(log, node["type"], data)
             for key, signature, message in node["signed"]:
                 public, role = self.keys.get((log, key), (b"", ""))
-                known = (key, signature, message) in seen
                 ok(role == "ledger" or (role and not own), "signed by an enrolled key", "", key)
-                fits = known or genuine(1, public, signature, message)
+                fits = (key, signature, message) in seen or genuine(1, public, signature, message)
                 ok(fits, "what this key signed", "", key)
                 seen.add((key, signature, message))
             if own and index:
@@ -552,8 +556,8 @@ class Bundle:
             text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf)
             path = [bytes.fromhex(value) for value in leaf["path"]]
             root = root_by_path(leaf["position"], size, leaf_hash(text.encode()), path).hex()
-            fits = root == logged["officers_root"] and leaf["count"]
-            ok(fits, "under the root of the round", logged["officers_root"], root)
+            fits = leaf["count"] and root == logged["officers_root"]
+            ok(fits, "under the root of the round", "", root)
         places = [(leaf["officer"].encode(), leaf["position"]) for leaf in leaves]
         counted = [0, empty]
         if [name for name, _ in places] == [officer.encode()]:
@@ -562,8 +566,8 @@ class Bundle:
             place = next((at for name, at in places if name > officer.encode()), size)
             beside = [(at < place, at) for at in (place - 1, place) if 0 <= at < size]
             said = [(name < officer.encode(), at) for name, at in places]
-            ok(said == beside, "a proof of absence", beside, said)
-            ok(size or logged["officers_root"] == empty, "an empty map")
+            known = said == beside and (size or logged["officers_root"] == empty)
+            ok(known, "a proof of absence", beside, said)
         *lines, rest = self.file(f"proofs/{log}/officer.leaves").decode("ascii").split("\n")
         ok(not rest and all(map(HEX.fullmatch, lines)), "one hash on each line")
         found = [bytes.fromhex(line) for line in lines]
@@ -579,8 +583,8 @@ class Bundle:
         expected = f"pal/evidence/v1\n{sha256(self.files['manifest.json']).hexdigest()}\n"
         ok(text == expected, "a note over this manifest", expected, text)
         key, ((name, key_id, blob),) = Key(self.origin(signer["log"]), 1, public), signatures
-        own = (name, key_id) == (key.name, key.id)
-        ok(own and key.verifies(text, blob), "a genuine signature of the signer", key.name, name)
+        fits = (name, key_id) == (key.name, key.id) and key.verifies(text, blob)
+        ok(fits, "signed by the signer", key.name, name)
         self.count += 1
 
     def check_times(self):
@@ -589,8 +593,7 @@ class Bundle:
         self.not_checked += [f"trusted time: {tokens} tokens (RFC 3161)"] if tokens else []
 
 
-NAMES = "files entries signatures chain proofs checkpoints witnesses completeness manifest times"
-STEPS = [getattr(Bundle, f"check_{name}") for name in NAMES.split()]
+STEPS = [step for name, step in vars(Bundle).items() if name.startswith("check_")]
 
 
 def main():
@@ -599,10 +602,9 @@ def main():
     parser.add_argument("--policy", type=Path, help="the policy file, from elsewhere")
     parser.add_argument("--fingerprint", default="", help="its SHA-256, from elsewhere")
     parser.add_argument("--json", action="store_true", help="the same for programs")
-    options, pinned = parser.parse_args(), ""
-    if options.policy:
-        pinned = sha256(options.policy.read_bytes()).hexdigest()
-    bundle = Bundle(options.bundle.read_bytes(), pinned or options.fingerprint.lower())
+    options = parser.parse_args()
+    policy = sha256(options.policy.read_bytes()).hexdigest() if options.policy else ""
+    bundle = Bundle(options.bundle.read_bytes(), policy or options.fingerprint.lower())
     verdict = bundle.run()
     found = {name: getattr(bundle, name) for name in ("steps", "findings", "not_checked")}
     lines = [f"{verdict.upper()}  {options.bundle.name}"]
