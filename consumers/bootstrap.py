@@ -117,6 +117,11 @@ class Settings(msgspec.Struct, frozen=True):
         return self.home / self._named("policy", ".txt")
 
     @property
+    def authority_path(self) -> Path:
+        """The pinned root certificates of time-stamp authorities, a PEM file, where one is put."""
+        return self.home / self._named("authority", ".pem")
+
+    @property
     def tiles_path(self) -> Path:
         """The published tile trees: a folder for each log number, and `checkpoints`."""
         return self.home / self._named("tiles", "")

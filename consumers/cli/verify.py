@@ -66,7 +66,8 @@ def verify(
         Path | None, Parameter(help="Whose signatures count; default the one pinned in the home.")
     ] = None,
     authority: Annotated[
-        Path | None, Parameter(help="Root certificates of time-stamp authorities, a PEM file.")
+        Path | None,
+        Parameter(help="Time-stamp authorities, a PEM file; default authority.pem of the home."),
     ] = None,
     tiles: Annotated[
         Path | None, Parameter(help="Verify a published tile tree in this folder, without its log.")

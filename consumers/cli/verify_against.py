@@ -59,6 +59,8 @@ def load_against(
     if checkpoints and not is_there:
         msg = "--checkpoint needs a policy: it says whose signatures count"
         raise UsageError(msg, next_step="name it with --policy FILE")
+    pinned = settings.authority_path
+    roots = authority or (pinned if pinned.exists() else None)
     kept = []
     for file in checkpoints:
         given = GivenCheckpoint(file.name, file.read_bytes())
@@ -67,7 +69,7 @@ def load_against(
         read_policy(path) if is_there else None,
         path.name if is_there else "",
         tuple(kept),
-        None if authority is None else time_check(authority),
+        None if roots is None else time_check(roots),
     )
 
 
