@@ -168,7 +168,10 @@ class Sealer:
         if signed is None or not self._witnesses.are_asked:
             return
         asked = self._witnesses.cosign(parse_note(signed.note), tree.prove_from)
-        moment = format_instant(self._now()) if asked.is_quorum else ""
+        moment = format_instant(self._now()) if asked.is_quorum else None
+        if asked.ahead is not None or asked.forked is not None:
+            # Contradicted by one: shown to the witnesses again before anything more is signed.
+            moment = ""
         self._store.keep_cosigned(tree.origin, signed.size, asked.note.encode(), moment)
         if asked.ahead is not None:
             raise self._stop(tree, tree.rolled_back(*asked.ahead))

@@ -224,14 +224,14 @@ class CheckpointStore:
         )
         return int(found)
 
-    def keep_cosigned(self, origin: str, size: int, note: bytes, witnessed_at: str) -> None:
-        """Keep a checkpoint with the cosignatures that came; `witnessed_at` "" leaves the moment of
-        the last quorum as it was."""
+    def keep_cosigned(self, origin: str, size: int, note: bytes, witnessed_at: str | None) -> None:
+        """Keep a checkpoint with the cosignatures that came; `witnessed_at` None leaves the moment
+        of the last quorum as it was, "" takes it back."""
         with self._writing() as connection:
             connection.execute(
-                "UPDATE checkpoint SET note = ?, witnessed_at = CASE ? WHEN '' THEN witnessed_at"
-                " ELSE ? END WHERE origin = ? AND size = ?",
-                (note, witnessed_at, witnessed_at, origin, size),
+                "UPDATE checkpoint SET note = ?, witnessed_at = coalesce(?, witnessed_at)"
+                " WHERE origin = ? AND size = ?",
+                (note, witnessed_at, origin, size),
             )
 
     def keep_token(self, origin: str, size: int, token: bytes, stamped_at: str) -> None:

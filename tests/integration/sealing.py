@@ -7,6 +7,7 @@ from pathlib import Path
 from consumers.bootstrap import Settings, open_ledger
 from consumers.creation import create_ledger
 from consumers.sealing import open_sealing
+from ledger.core.policy import parse_policy
 from tests.integration.commands import pal
 from tests.integration.witnesses import Served, serve
 
@@ -22,16 +23,22 @@ def opened(home: Path, logs: int = 1) -> Settings:
     return settings
 
 
-def add_witness(settings: Settings, home: Path) -> Served:
-    """Make a witness that knows this ledger, serve it, and ask for it from here on."""
-    policy = settings.policy_path
-    made = pal("witness", "create", WITNESS, "--home", home, "--policy", policy)
+def add_witness(settings: Settings, home: Path, name: str = WITNESS) -> Served:
+    """Make a witness that knows this ledger, serve it, and have it asked from here on: any one of
+    those that are named is enough."""
+    path = settings.policy_path
+    made = pal("witness", "create", name, "--home", home, "--policy", path)
     assert made.returncode == 0, made.stderr
     served = serve(home)
-    first, *rest = made.stdout.splitlines()
-    lines = policy.read_text(encoding="utf-8").replace("quorum none\n", "")
-    added = "".join(f"{line}\n" for line in (f"{first} {served.url}", *rest, f"quorum {WITNESS}"))
-    policy.write_text(lines + added, encoding="utf-8")
+    before = parse_policy(path.read_bytes())
+    lines = made.stdout.splitlines()
+    added = "".join(f"{line}\n" for line in (f"{lines[0]} {served.url}", *lines[1:]))
+    quorum = name
+    if before.witnesses:
+        quorum = f"any-with-{name}"
+        added += f"group {quorum} any {before.quorum} {name}\n"
+    kept = path.read_text(encoding="utf-8").replace(f"quorum {before.quorum}\n", "")
+    path.write_text(f"{kept}{added}quorum {quorum}\n", encoding="utf-8")
     with open_ledger(settings) as ledger:
         _, failed = open_sealing(ledger)
         assert not failed
