@@ -24,7 +24,7 @@ from ledger.entry.entry import Entry
 _LABEL: Final = "pal/officer/v1"
 
 
-class OfficerLeaf(NamedTuple):
+class OfficerLeaf(msgspec.Struct, frozen=True):
     """One leaf of the map: an officer, how many entries, and the root over their leaf hashes."""
 
     officer: str
@@ -42,10 +42,11 @@ class OfficerLeaf(NamedTuple):
 
 
 class OfficerRow(NamedTuple):
-    """What must be kept of one officer to go on counting: `peaks` as `RootAccumulator` has them."""
+    """What must be kept of one officer to go on counting: how many `entries`, and `peaks` as
+    `RootAccumulator` has them."""
 
     officer: str
-    count: int
+    entries: int
     peaks: bytes
 
 
@@ -160,7 +161,7 @@ class OfficerIndex:
     """
 
     def __init__(self, rows: Iterable[OfficerRow] = ()) -> None:
-        self._roots = {row.officer: RootAccumulator.resume(row.count, row.peaks) for row in rows}
+        self._roots = {row.officer: RootAccumulator.resume(row.entries, row.peaks) for row in rows}
         self._map = OfficerMap(self._leaf(officer) for officer in self._roots)
         self._unmapped: set[str] = set()
         self._untaken: set[str] = set()

@@ -136,7 +136,7 @@ def test_rows_that_were_not_taken_are_given_again() -> None:
     assert [row.officer for row in index.take_changed_rows()] == ["a", "b"]
     index.map()
     index.add_leaf("b", entry_leaf(2))
-    assert [(row.officer, row.count) for row in index.take_changed_rows()] == [("b", 2)]
+    assert [(row.officer, row.entries) for row in index.take_changed_rows()] == [("b", 2)]
 
 
 @pytest.mark.parametrize(("size", "peaks"), [(3, b"\0" * 32), (0, b"\0" * 32), (-1, b"")])
