@@ -4,7 +4,8 @@
 
 `read` is both passes over the file and the making of actions without a log; `import` is the whole
 way, signed, chained and committed (SQLite, synchronous=FULL); with --again a second run follows,
-which finds everything recorded. One process. Which share signing has is printed apart.
+which finds everything recorded. Of a large file a process of its own prepares the cases (see
+`consumers.workers.prepare_process`). Which share signing has is printed apart.
 """
 
 from __future__ import annotations
