@@ -16,10 +16,15 @@ from aiokafka.record.memory_records import MemoryRecords
 from consumers.bootstrap import kafka_security
 from consumers.drill.broker import BrokerScene
 from consumers.drill.case import Attacker, Case, SkippedError
+from consumers.drill.log_attacks import as_another_action, own_key
+from consumers.drill.rewriting import sealed_behind, with_action
 from ledger.adapters.kafka_admin import create_log, wanted_settings
 
 _EDITED_BATCH: Final = 3
 """In the middle: batches before it and behind it."""
+
+_FORGED_FROM: Final = 3
+"""An entry of a dossier, behind genesis and opening."""
 
 _DELETED_SECONDS: Final = 1.0
 """A broker answers before a topic is gone from it."""
@@ -62,6 +67,15 @@ def cut_partition(scene: BrokerScene) -> None:
     partition = simulator.partition(scene.topic)
     del partition.batches[-1]
     partition.replicate()
+
+
+def foreign_entry(scene: BrokerScene) -> None:
+    """An entry that extends the chain, with an action that a stranger signed."""
+    stranger = own_key("stranger", "source")
+    with closing(scene.reader()) as reader:
+        entries = [record.data or b"" for record in reader.read(0, scene.head.size)]
+    forged = with_action(entries[_FORGED_FROM], as_another_action, stranger)
+    scene.produce(sealed_behind(entries, forged))
 
 
 def delete_records(scene: BrokerScene) -> None:
@@ -116,6 +130,13 @@ BROKER_CASES: Final = (
         Attacker.TOPIC_WRITER,
         foreign_record,
         {"verifier": "log.stray", "projector": "log.stray", "sentinel": "log.foreign_record"},
+    ),
+    Case(
+        "foreign-entry",
+        ("a forged entry that extends the chain", "mục giả nối đúng vào chuỗi"),
+        Attacker.TOPIC_WRITER,
+        foreign_entry,
+        {"verifier": "signature.invalid", "projector": "signature.invalid"},
     ),
     Case(
         "edit-record",

@@ -172,6 +172,13 @@ CLONE_CASES: Final = (
         },
     ),
     Case(
+        "hide-officer",
+        ("an officer's acts left out of the signed index", "chỉ mục đã ký bỏ sót việc của cán bộ"),
+        Attacker.SEALER_OPERATOR,
+        sealed_attacks.hide_officer,
+        {"memory": "officers.root_mismatch"},
+    ),
+    Case(
         "rot-tile",
         ("one bit of a published tile", "một bit của một ô đã công bố"),
         Attacker.DISK,
@@ -232,6 +239,13 @@ CLONE_CASES: Final = (
         },
     ),
     Case(
+        "replace-note-keys",
+        ("a log sealed anew, with note keys made anew", "niêm phong lại bằng khoá chốt mới"),
+        Attacker.OPERATOR,
+        sealed_attacks.replace_note_keys,
+        {"reader": "checkpoint.signature_invalid", "holder": "checkpoint.root_mismatch"},
+    ),
+    Case(
         "edit-columns",
         ("a column beside an entry changed", "sửa cột đi kèm một mục"),
         Attacker.DISK,
@@ -272,6 +286,13 @@ CLONE_CASES: Final = (
         Attacker.EXPORTER,
         evidence_attacks.leave_out,
         {"recipient": "evidence.stream_gap"},
+    ),
+    Case(
+        "own-policy",
+        ("a bundle with a policy of the exporter's own", "gói kèm chính sách tự đặt"),
+        Attacker.EXPORTER,
+        evidence_attacks.own_policy,
+        {"recipient": "trust.policy_mismatch"},
     ),
     Case(
         "unapproved-redaction",

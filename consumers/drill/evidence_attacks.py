@@ -9,11 +9,13 @@ import msgspec
 
 from consumers.drill.case import NotBuiltError
 from consumers.drill.scene import Scene
+from ledger.core.policy import QUORUM_NONE, Policy, parse_policy
 from ledger.entry.archive import decode_archive, encode_archive
 from ledger.entry.bundle import (
     MANIFEST,
     MANIFEST_NOTE,
     NOT_LISTED,
+    POLICY,
     encode_json,
     manifest_text,
     parse_manifest,
@@ -45,6 +47,17 @@ def leave_out(scene: Scene) -> None:
     _sign(scene, entries=-1)
 
 
+def own_policy(scene: Scene) -> None:
+    """A policy of the exporter's own in the bundle, which asks for no witness."""
+
+    def change(files: Files) -> None:
+        policy = parse_policy(files[POLICY])
+        files[POLICY] = Policy(QUORUM_NONE, policy.log_lines).encode()
+
+    _change(scene, change)
+    _sign(scene)
+
+
 def redact_unapproved(_scene: Scene) -> None:
     """A redaction that is declared and that nobody approved."""
     msg = "a bundle says which entries are hidden and why; that somebody approved is not asked"
@@ -65,7 +78,7 @@ def _change(scene: Scene, change: Callable[[Files], None]) -> None:
     scene.bundle_path.write_bytes(encode_archive(files))
 
 
-def _sign(scene: Scene, entries: int) -> None:
+def _sign(scene: Scene, entries: int = 0) -> None:
     """A manifest that fits what is there, with so many entries more, and the ledger's signature."""
     files = decode_archive(scene.bundle_path.read_bytes())
     manifest = parse_manifest(files[MANIFEST])

@@ -100,13 +100,14 @@ def insert_entry(scene: Scene) -> None:
 
 def forged_action(entries: Sequence[bytes], key: SigningKey) -> bytes:
     """An entry with an action that nobody made, signed with `key`."""
+    return with_action(entries[target(entries)], as_another_action, key)
 
-    def another(action: Action) -> Action:
-        # The last digits of an id are chance.
-        last = "0" if action.id[-1] != "0" else "1"
-        return replace(by_another_officer(action), id=action.id[:-1] + last)
 
-    return with_action(entries[target(entries)], another, key)
+def as_another_action(action: Action) -> Action:
+    """A new action like this one, by somebody else."""
+    # The last digits of an id are chance.
+    last = "0" if action.id[-1] != "0" else "1"
+    return replace(by_another_officer(action), id=action.id[:-1] + last)
 
 
 def rehash_suffix(scene: Scene) -> None:

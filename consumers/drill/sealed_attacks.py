@@ -8,14 +8,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from consumers.bootstrap import open_ledger
-from consumers.drill.log_attacks import recorded_earlier
+from consumers.bootstrap import KEYS_FOLDER, open_ledger
+from consumers.drill.log_attacks import recorded_earlier, rehash_suffix
 from consumers.drill.rewriting import sealed_anew
-from consumers.drill.scene import Scene
+from consumers.drill.scene import Scene, remove_file, seal, target
 from consumers.drill.witnessing import NAMES
-from consumers.sealing import load_policy, open_sealer
+from consumers.sealing import load_policy, open_sealer, open_sealing
 from ledger.core.policy import QUORUM_NONE, Policy
 from ledger.core.tiles import ENTRIES, WIDTH_MAX, Tile, decode_bundle, encode_bundle
+from ledger.entry.entry import decode_entry
 
 
 def cut_tail_resigned(scene: Scene) -> None:
@@ -48,6 +49,39 @@ def _rewrite(scene: Scene) -> None:
     _restore_older(scene)
     size = len(scene.entries())
     scene.put(sealed_anew(recorded_earlier(entries, size), size))
+
+
+def replace_note_keys(scene: Scene) -> None:
+    """A log that was sealed anew, with note keys, policy and published trees made anew as well."""
+    settings = scene.settings
+    rehash_suffix(scene)
+    for path in (settings.home / KEYS_FOLDER).glob("note-*"):
+        path.unlink()
+    settings.policy_path.unlink()
+    remove_file(settings.sealer_path)
+    shutil.rmtree(settings.tiles_path)
+    with open_ledger(settings) as ledger:
+        open_sealing(ledger)
+        with open_sealer(ledger) as sealer:
+            sealer.seal()
+
+
+def hide_officer(scene: Scene) -> None:
+    """What an officer did before is forgotten in the sealer's store, so that the officer index that
+    is signed from then on does not count it. Logs and trees are whole, and the witnesses cosign."""
+    entries = scene.entries()
+    # Back to when the log was shorter, the witnesses too: it happens while the log grows.
+    _restore_older(scene)
+    shutil.rmtree(scene.witnesses)
+    shutil.copytree(scene.older_witnesses, scene.witnesses)
+    officer = decode_entry(entries[target(entries)]).action["actor"]["id"]
+    scene.edit(
+        "DELETE FROM officer WHERE origin = ? AND officer = ?",
+        (scene.pinned.origin, officer),
+        path=scene.settings.sealer_path,
+    )
+    scene.put(entries)
+    seal(scene.settings, scene.known.doors, scene.witnesses)
 
 
 def replay_checkpoint(scene: Scene) -> None:
