@@ -19,7 +19,7 @@ from ledger.adapters.keys import KeyStore
 from ledger.adapters.tile_folder import read_entry
 from ledger.adapters.trust import Trust
 from ledger.app.sealing import SealingNotOpenedError
-from ledger.app.submission import LedgerError
+from ledger.app.submission import LedgerError, Place
 from ledger.core.checkpoint import parse_checkpoint
 from ledger.core.note import parse_note
 from ledger.entry.checkpoint_log import CHECKPOINTS, parse_round
@@ -50,13 +50,13 @@ def test_the_log_of_checkpoints_commits_to_every_log_and_its_officers(tmp_path: 
         folder = tree_folder(settings, CHECKPOINTS)
         size = checkpoint_size(settings, CHECKPOINTS)
         assert size == 2
-        newest = parse_round(read_entry(folder, size - 1, size))
+        last = parse_round(read_entry(folder, size - 1, size))
         sizes = {"office/0": 4, "office/1": 304, "office/2": 3}
-        assert {log.origin: log.size for log in newest.logs} == sizes
+        assert {log.origin: log.size for log in last.logs} == sizes
         assert {log.size for log in parse_round(read_entry(folder, 0, size)).logs} == {4, 302, 3}
         for number, reader in enumerate(ledger.readers):
-            log, tree = newest.logs[number], tree_folder(settings, str(number))
-            assert newest.of(reader.origin) == log
+            log, tree = last.logs[number], tree_folder(settings, str(number))
+            assert last.of(reader.origin) == log
             note = parse_note(tree.read_checkpoint() or b"")
             assert parse_checkpoint(note.text).root.hex() == log.root
             fold = OfficerIndex()
@@ -117,6 +117,21 @@ def test_an_older_store_is_found_out_by_what_is_published(tmp_path: Path) -> Non
         assert len(store.evidence()) == 2
 
 
+def counts(ledger: OpenLedger, type_name: str) -> list[int]:
+    """How many entries of a type each log has."""
+    read = [reader.read(0, 1_000) for reader in ledger.readers]
+    types = [[decode_entry(record.data or b"").seal.type for record in records] for records in read]
+    return [names.count(type_name) for names in types]
+
+
+def newest(ledger: OpenLedger, stream: str) -> tuple[bytes, Place]:
+    """The newest entry of a stream of log 0, and where it lies."""
+    data = ledger.logs[0].stream_entries(stream)[-1]
+    place = ledger.logs[0].place_of(decode_entry(data).action_id)
+    assert place is not None
+    return data, place
+
+
 def test_a_witness_that_was_away_and_both_acknowledgements(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,10 +141,6 @@ def test_a_witness_that_was_away_and_both_acknowledgements(
     later = timedelta(0)
     caplog.set_level(logging.WARNING, "ledger.sealer")
 
-    def types(number: int) -> list[str]:
-        records = ledger.readers[number].read(0, 1_000)
-        return [decode_entry(record.data or b"").seal.type for record in records]
-
     with (
         open_ledger(settings, now=lambda: utc_now() + later) as ledger,
         open_sealer(ledger) as sealer,
@@ -138,9 +149,7 @@ def test_a_witness_that_was_away_and_both_acknowledgements(
         append(ledger, 0, 2)
         assert not sealer.seal().findings
         stream = stream_of(ledger, 0)
-        data = ledger.logs[0].stream_entries(stream)[-1]
-        place = ledger.logs[0].place_of(decode_entry(data).action_id)
-        assert place is not None
+        data, place = newest(ledger, stream)
         proof = asyncio.run(ledger.committed(stream, place, 1))
         found = verify_tlog_proof(
             proof, data, "office/0", policy.logs["office/0"], policy.cosigners
@@ -155,29 +164,23 @@ def test_a_witness_that_was_away_and_both_acknowledgements(
         note = parse_note(tree_folder(settings, "0").read_checkpoint() or b"")
         unwitnessed = verify_checkpoint(note, "office/0", policy.logs["office/0"], policy.cosigners)
         assert unwitnessed.cosignatures == ()
-        newest = ledger.logs[0].stream_entries(stream)[-1]
-        uncovered = ledger.logs[0].place_of(decode_entry(newest).action_id)
-        assert uncovered is not None
+        _, uncovered = newest(ledger, stream)
         with pytest.raises(NotCommittedError, match="no quorum"):
             asyncio.run(ledger.committed(stream, uncovered, 0.1))
 
         later = timedelta(minutes=6)
         done = sealer.seal()
         assert [finding.code for finding in done.findings] == ["checkpoint.unwitnessed"]
-        assert [types(number).count("ledger.witness_outage.v1") for number in (0, 1)] == [1, 1]
         assert sealer.seal().findings
         said = [json.loads(record.message) for record in caplog.records]
         assert [line["code"] for line in said] == ["checkpoint.unwitnessed"]
         assert said[0]["not_recorded"] == ""
-        assert types(0).count("ledger.witness_outage.v1") == 1
+        assert counts(ledger, "ledger.witness_outage.v1") == [1, 1]
 
         again = serve(tmp_path / "witness", port=port)
         try:
             assert sealer.seal().findings == ()
-            assert [types(number).count("ledger.witness_restored.v1") for number in (0, 1)] == [
-                1,
-                1,
-            ]
+            assert counts(ledger, "ledger.witness_restored.v1") == [1, 1]
             assert asyncio.run(ledger.committed(stream, uncovered, 1)).index == uncovered.index
             sealer.seal()
             before = [tree.witnessed_at for tree in sealer.seal().trees]
