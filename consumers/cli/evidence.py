@@ -285,7 +285,8 @@ def verify(
         Path | None, Parameter(help="A trust.toml: pins each genesis; default that of the home.")
     ] = None,
     authority: Annotated[
-        Path | None, Parameter(help="Root certificates of time-stamp authorities, a PEM file.")
+        Path | None,
+        Parameter(help="Time-stamp authorities, a PEM file; default authority.pem of the home."),
     ] = None,
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
@@ -343,6 +344,8 @@ def _pins(
         policy = settings.policy_path
     if at_home and settings.trust_path.exists():
         trust = settings.trust_path
+    if at_home and authority is None and settings.authority_path.exists():
+        authority = settings.authority_path
     if policy is not None:
         digest = sha256(policy.read_bytes()).hexdigest()
         if pinned not in ("", digest):
@@ -354,7 +357,10 @@ def _pins(
     if trust is not None:
         genesis = {item.origin: item.genesis_leaf for item in load_trust(trust)}
         names.append(f"trust {trust}")
-    check = None if authority is None else time_check(authority)
+    check = None
+    if authority is not None:
+        check = time_check(authority)
+        names.append(f"authority {authority}")
     return Pinned(pinned, genesis, check), names
 
 

@@ -394,3 +394,63 @@ def entry_bytes(value):
 
 def test_sign_is_what_the_exporter_does(scene: Scene):
     assert sign(scene.dossier, scene.key) == scene.dossier
+
+
+def test_a_void_entry_of_an_officer_counts_and_is_not_shown(tmp_path: Path, scene: Scene):
+    """An entry that counts and that no fold applies has a finding in the read store and no row."""
+    sealing = demo_home(tmp_path)
+    pin = sha256(sealing.policy.encode()).hexdigest()
+    before = export(tmp_path, OfficerScope(OFFICER))
+    row = rows_of(tmp_path, OfficerScope(OFFICER))[-1]
+    with open_ledger(Settings(tmp_path)) as ledger:
+        store = ledger.store()
+        with store.connection as connection:
+            connection.execute("DELETE FROM timeline WHERE idx = ?", (row.index,))
+            connection.execute(
+                "INSERT INTO finding (log, code, idx, position, finding) VALUES (0, ?, ?, ?, ?)",
+                ("signature.invalid", row.index, row.index, b"{}"),
+            )
+        store.close()
+    after = export(tmp_path, OfficerScope(OFFICER))
+    assert after.manifest.counts.entries == before.manifest.counts.entries - 1
+    leaves = "proofs/0/officer.leaves"
+    assert after.files[leaves] == before.files[leaves]
+    found = verify_bundle(encode_archive(files_of(after)), Pins(pin))
+    assert found.verdict == Verdict.PASSED
+
+
+def test_rows_that_are_not_what_the_log_committed_to_are_not_exported(tmp_path: Path):
+    demo_home(tmp_path)
+    row = rows_of(tmp_path, OfficerScope(OFFICER))[-1]
+    with open_ledger(Settings(tmp_path)) as ledger:
+        store = ledger.store()
+        with store.connection as connection:
+            connection.execute("DELETE FROM timeline WHERE idx = ?", (row.index,))
+        store.close()
+    with pytest.raises(NotSealedError, match="the log had"):
+        export(tmp_path, OfficerScope(OFFICER))
+
+
+def test_a_checkpoint_that_was_just_replaced_comes_from_the_store(tmp_path: Path):
+    from consumers.evidence.trees import SealedLedger
+
+    sealing = demo_home(tmp_path)
+    tiles = tmp_path / "tiles"
+    older = (tiles / "0" / "checkpoint").read_bytes()
+    whole = SealedLedger(tiles, "demo", 1, lambda _origin, _size: None)
+    size = whole.size(0)
+    (tiles / "0" / "checkpoint").write_bytes(sealing.note("demo/0", size - 7, bytes(32)).encode())
+    asked = []
+
+    def find(origin: str, size: int) -> bytes:
+        asked.append((origin, size))
+        return older
+
+    again = SealedLedger(tiles, "demo", 1, find)
+    assert again.tree(0).size == size
+    assert asked == [("demo/0", size)]
+    with pytest.raises(NotSealedError, match="is not there"):
+        SealedLedger(tiles, "demo", 1, lambda _origin, _size: None).tree(0)
+    other = sealing.note("demo/0", size, bytes(32)).encode()
+    with pytest.raises(NotSealedError, match="not the one of the round"):
+        SealedLedger(tiles, "demo", 1, lambda _origin, _size: other).tree(0)

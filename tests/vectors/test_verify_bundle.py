@@ -5,9 +5,11 @@ The vectors of RFC 8032 section 7.1; ML-DSA-44, policies, notes and trees as for
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import random
+import sys
 from base64 import b64decode
 from pathlib import Path
 
@@ -199,6 +201,22 @@ def test_canonical_json_is_read(text: str):
 def test_what_is_not_canonical_is_refused(text: str):
     with pytest.raises((ValueError, RecursionError)):
         verify_py.read_json(text.encode())
+
+
+def test_it_is_one_file_of_python_3_9_and_the_standard_library():
+    source = (ROOT / "scripts/verify_bundle.py").read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 9))
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+    assert imported - sys.stdlib_module_names == {"cryptography"}
 
 
 def test_a_quorum_is_counted_as_the_policy_says():
