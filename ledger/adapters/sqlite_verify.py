@@ -23,7 +23,7 @@ from ledger.core.chain import EMPTY_HEAD, Head
 from ledger.core.findings import Finding, Verdict
 from ledger.entry.checkpoint_check import CheckpointCheck
 from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
-from ledger.entry.segment import Claimed
+from ledger.entry.segment import SEAL_START_BYTES, TOGETHER_MAX, Claimed, begins_submission
 from ledger.entry.verify import SeenHead, Verification, Verifier
 from ledger.entry.verify_part import PartVerifier
 
@@ -134,9 +134,11 @@ def _read_file(
         return map(claimed_of, iterate_rows(connection, position, end))
 
     def tasks() -> Iterator[Task]:
-        step = verify_process.PART_ENTRIES
-        for position in range(1, count, step):
-            rows = Rows(str(path.absolute()), position, min(position + step, count))
+        position = 1
+        while position < count:
+            end = _part_end(connection, position + verify_process.PART_ENTRIES, count)
+            rows = Rows(str(path.absolute()), position, end)
+            position = end
             keys = list(verifier.state.keys)
             request = Request(rows, verifier.state.origin, keys, sorted(verifier.cuts))
             yield Task(request, records)
@@ -145,6 +147,19 @@ def _read_file(
     for record, stored in records(0, 1):
         verifier.add(record, stored)
     verify_tasks(verifier, tasks(), verify_process.processes(), on_progress=on_progress)
+
+
+def _part_end(connection: sqlite3.Connection, position: int, count: int) -> int:
+    """The index behind a part: where a submission begins, if one does soon behind `position`."""
+    rows = connection.execute(
+        "SELECT idx, substr(data, 1, ?) FROM entry NOT INDEXED WHERE idx >= ? AND idx < ?"
+        " ORDER BY idx LIMIT ?",
+        (SEAL_START_BYTES, position, count, TOGETHER_MAX),
+    )
+    for index, start in rows:
+        if isinstance(start, bytes) and begins_submission(start):
+            return int(index)
+    return min(position, count)
 
 
 def verify_range(path: Path, verifier: PartVerifier, span: range) -> Verification:

@@ -8,7 +8,7 @@ from ledger.adapters import verify_process
 from ledger.adapters.verify_process import Request, Task, Values, verify_tasks
 from ledger.app.limits import READ_RECORDS_MAX
 from ledger.app.ports import LogReader, Record
-from ledger.entry.segment import Claimed
+from ledger.entry.segment import TOGETHER_MAX, Claimed, begins_submission
 from ledger.entry.verify import Verification, Verifier
 
 
@@ -50,7 +50,9 @@ def _tasks(reader: LogReader, verifier: Verifier, position: int) -> Iterator[Tas
         position = records[-1].position + 1
         for record in records:
             is_gap = bool(waiting) and record.position != waiting[-1].position + 1
-            if is_gap or len(waiting) >= verify_process.PART_ENTRIES:
+            over = len(waiting) - verify_process.PART_ENTRIES
+            is_full = over >= TOGETHER_MAX or (over >= 0 and begins_submission(record.data))
+            if is_gap or is_full:
                 yield _task(verifier, waiting)
                 waiting = []
             waiting.append(record)
