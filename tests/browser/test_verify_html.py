@@ -152,21 +152,21 @@ def test_every_control_has_a_name(page: Page):
 
 
 @needs_chromium
-def test_the_views_open_from_disk_under_their_own_policy(scene: Scene, tmp_path: Path):
+def test_the_views_open_from_disk_under_their_own_policy(page: Page, scene: Scene, tmp_path: Path):
     said: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page(java_script_enabled=False)
-        opened.on("console", lambda message: said.append(message.text))
-        for lang in ("en", "vi"):
-            path = tmp_path / f"{lang}.html"
-            path.write_bytes(scene.redacted[f"views/timeline.{lang}.html"])
-            opened.goto(path.as_uri())
-            assert opened.locator("tbody tr").count() == 37
-            assert opened.get_attribute("html", "lang") == lang
-            style = opened.locator("table").evaluate("t => getComputedStyle(t).borderCollapse")
-            assert style == "collapse", "its own style is let through by its own policy"
-        browser.close()
+    browser = page.context.browser
+    assert browser is not None
+    opened = browser.new_page()
+    opened.on("console", lambda message: said.append(message.text))
+    for lang in ("en", "vi"):
+        path = tmp_path / f"{lang}.html"
+        path.write_bytes(scene.redacted[f"views/timeline.{lang}.html"])
+        opened.goto(path.as_uri())
+        assert opened.locator("tbody tr").count() == 37
+        assert opened.get_attribute("html", "lang") == lang
+        style = opened.locator("table").evaluate("t => getComputedStyle(t).borderCollapse")
+        assert style == "collapse", "its own style is let through by its own policy"
+    opened.close()
     assert not said
 
 
