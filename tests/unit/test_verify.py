@@ -164,6 +164,15 @@ def test_findings_are_bounded_and_the_rest_is_counted() -> None:
     assert verification.strays == FINDINGS_MAX + 50
 
 
+def test_what_decides_is_kept_behind_a_thousand_others() -> None:
+    noise: list[bytes | None] = [b"noise"] * (FINDINGS_MAX + 50)
+    unpinned = verify([*LOG, *noise], genesis_leaf=None)
+    assert unpinned.verdict is Verdict.INDETERMINATE
+    assert codes(unpinned)[-1] == "trust.not_pinned"
+    cut = verify([*LOG, *noise], expect=Head(9, "ab" * 32))
+    assert (cut.verdict, codes(cut)[-1]) == (Verdict.FAILED, "log.truncated")
+
+
 def test_newer_software_is_needed_for_a_newer_format() -> None:
     newer = LOG[1].replace(b'"v":1', b'"v":2', 1)
     verification = verify([GENESIS, newer, *LOG[2:]])
