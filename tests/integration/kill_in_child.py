@@ -1,7 +1,8 @@
 """kill -9 of a forked child as it enters its n-th system call that writes, syncs or renames.
 
 The parent traces the child itself (ptrace), so a point costs a fork and no start of Python: each
-point of a long run can be tried. The call at which it is killed does nothing; what the calls before
+point of a long run can be tried. Whoever uses it has no threads; as a program it says by its exit
+code whether it works here. The call at which it is killed does nothing; what the calls before
 have done stays.
 """
 
@@ -112,3 +113,7 @@ def _ptrace(request: int, pid: int, address: int, data: int) -> None:
     if _libc.ptrace(request, pid, address, data) == -1:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+if __name__ == "__main__":
+    sys.exit(0 if can_trace() else 1)
