@@ -46,7 +46,10 @@ class LedgerRouter:
         return self._of_action(action).record(action, sigs)
 
     async def append(self, action: Action | bytes, sigs: Sequence[Signature] = ()) -> Recorded:
-        """See `ProcedureLedger.append`."""
+        """See `ProcedureLedger.append`.
+
+        The answer means recorded; `OpenLedger.committed` waits for the checkpoint that covers it.
+        """
         return await self._of_action(action).append(action, sigs)
 
     def close(self) -> None:
