@@ -26,7 +26,7 @@ from ledger.core.findings import Verdict
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
-from ledger.entry.entry import Seal, encode_entry
+from ledger.entry.entry import Seal, decode_entry, encode_entry
 from ledger.entry.segment import Segment
 from ledger.entry.signatures import SigningKey
 from ledger.entry.verify import SeenHead, Verification, Verifier
@@ -272,3 +272,43 @@ def test_behind_a_missing_row_the_root_is_that_of_what_is_there(missing: int, pa
         patch.setattr(verify_process, "processes", lambda: 0)
         parts = verify_log(Records(records), verifier_of(is_strict=True, seen=0))
     assert replace(parts, signatures=0, steps=()) == replace(found, signatures=0, steps=())
+
+
+def resealed(entries: Sequence[bytes], index: int, **changes: object) -> list[bytes]:
+    """The entries with other words in one seal, and every link of the log made right behind it."""
+    done = list(entries[:index])
+    for data in entries[index:]:
+        entry = decode_entry(data)
+        seal = replace(entry.seal, prev=leaf_hash(done[-1]).hex())
+        if len(done) == index:
+            seal = replace(seal, **changes)
+        done.append(encode_entry(seal, entry.action_bytes))
+    return done
+
+
+@pytest.mark.parametrize("index", range(2, 12))
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"recorded_at": add_seconds(AT, -60)}, "chain.recorded_at_backwards"),
+        ({"version": 77}, "chain.version_mismatch"),
+        ({"stream_prev": "ab" * 32}, "chain.stream_link_mismatch"),
+    ],
+)
+def test_what_only_the_seal_tells_is_found_within_a_part(
+    index: int, changes: dict[str, object], code: str
+) -> None:
+    noted = "dossier.noted.v1"
+    steps = [(noted, f"dossier:{n % 2}", {"note": "x"}, KEY) for n in range(12)]
+    values = resealed(sealed(steps), index, **changes)
+    records = [Record(n, data) for n, data in enumerate(values)]
+    found = one_by_one(records, is_strict=True, seen=0)
+    assert (found.first_bad_index, found.findings[0].code) == (index, code)
+    for part in (3, 20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(verify_process, "FEW_ENTRIES_MAX", 0)
+            patch.setattr(verify_process, "PART_ENTRIES", part)
+            patch.setattr(verify_process, "processes", lambda: 0)
+            # The reader gives three records at a time: the genesis comes with two of them.
+            parts = verify_log(Records(records), verifier_of(is_strict=True, seen=0))
+        assert replace(parts, signatures=0, steps=()) == replace(found, signatures=0, steps=())
