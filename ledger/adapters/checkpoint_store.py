@@ -124,19 +124,21 @@ class CheckpointStore:
             raise SealingNotOpenedError(
                 msg, next_step="pal seal open; where checkpoints are published, restore the store"
             )
-        connection = _connect(path)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=LOCK_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
-            found = [
-                connection.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("application_id", "user_version")
-            ]
-        except sqlite3.Error as error:
+            with _errors(path):
+                _check_format(path, connection)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+        except StoreFileError:
             connection.close()
-            raise StoreFileError(f"{path}: {error}", next_step="restore the store") from error
-        if found != [APPLICATION_ID, FORMAT_VERSION]:
-            connection.close()
-            msg = f"{path} has the format {found}, expected {[APPLICATION_ID, FORMAT_VERSION]}"
-            raise StoreFileError(msg, next_step="restore the store, or install newer software")
+            raise
         return cls(path, connection)
 
     def close(self) -> None:
@@ -314,17 +316,15 @@ class CheckpointStore:
             yield self._connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
-        uri=True,
-        timeout=LOCK_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    return connection
+def _check_format(path: Path, connection: sqlite3.Connection) -> None:
+    """Before anything is written to it: whose file it is."""
+    found = [
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("application_id", "user_version")
+    ]
+    if found != [APPLICATION_ID, FORMAT_VERSION]:
+        msg = f"{path} has the format {found}, expected {[APPLICATION_ID, FORMAT_VERSION]}"
+        raise StoreFileError(msg, next_step="restore the store, or install newer software")
 
 
 @contextmanager
