@@ -129,5 +129,5 @@ def test_a_store_that_is_there_is_completed_and_a_foreign_file_refused(tmp_path:
             CheckpointStore.open(tmp_path / name)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StoreFileError, match="newer software"):
+    with pytest.raises(StoreFileError, match="has the format"):
         CheckpointStore.open(path)
