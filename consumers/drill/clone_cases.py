@@ -162,6 +162,13 @@ CLONE_CASES: Final = (
     ),
     Case(
         "roll-back-witness",
+        ("a witness put back to an earlier state", "một nhân chứng bị lùi về trước"),
+        Attacker.WITNESS_OPERATOR,
+        sealed_attacks.forget_cosignatures,
+        {"sealer": "witness.rolled_back"},
+    ),
+    Case(
+        "roll-back-and-fork",
         ("a witness put back, so that it cosigns a fork", "lùi một nhân chứng để nó ký bản rẽ"),
         Attacker.WITNESS_OPERATOR,
         sealed_attacks.roll_witness_back,

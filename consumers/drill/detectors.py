@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, redirect_stdout
+from datetime import datetime, timedelta
 from hashlib import sha256
 from io import StringIO
 from typing import Any
 
 import msgspec
 
-from consumers.bootstrap import open_ledger
+from consumers.bootstrap import open_ledger, utc_now
 from consumers.cli.options import Common
 from consumers.cli.verify import verify
 from consumers.drill.scene import Scene, seal
 from consumers.drill.witnessing import NAMES
 from consumers.witness_home import open_witness
+from consumers.workers.sealer import REFRESH_SECONDS
 from consumers.workers.witnesses import Witnesses
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.sqlite_verify import verify_file
@@ -121,8 +123,12 @@ def auditor(scene: Scene) -> Iterable[Finding]:
 
 
 def sealer(scene: Scene) -> Iterable[Finding]:
-    """The sealer's next round, with the witnesses that its policy names."""
-    return seal(scene.settings, scene.known.doors, scene.witnesses)
+    """The sealer, in the first round in which it asks the witnesses again."""
+
+    def later() -> datetime:
+        return utc_now() + timedelta(seconds=REFRESH_SECONDS)
+
+    return seal(scene.settings, scene.known.doors, scene.witnesses, later)
 
 
 def holder(scene: Scene) -> Iterable[Finding]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import StringIO
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,6 @@ from consumers.drill.witnessing import Doors, begin_sealing
 from consumers.evidence.export import Request, export_bundle, with_custody
 from consumers.evidence.trees import SealedLedger
 from consumers.sealing import load_policy, open_sealer, tree_folder
-from consumers.workers.sealer import REFRESH_SECONDS
 from ledger.adapters.keys import KeyStore
 from ledger.adapters.sqlite_table import create_file
 from ledger.adapters.sqlite_verify import verify_file
@@ -262,15 +261,16 @@ def exported(scene: Scene, redact: Mapping[Place, str] | None = None) -> bytes:
     return encode_archive(with_custody(made, "drill", format_instant(utc_now())))
 
 
-def seal(settings: Settings, doors: Doors, witnesses: Path) -> tuple[Finding, ...]:
-    """One round of the sealer of this home, a while after the last, with its witnesses at work."""
-
-    def later() -> datetime:
-        return utc_now() + timedelta(seconds=REFRESH_SECONDS)
-
+def seal(
+    settings: Settings,
+    doors: Doors,
+    witnesses: Path,
+    now: Callable[[], datetime] = utc_now,
+) -> tuple[Finding, ...]:
+    """One round of the sealer of this home, with its witnesses at work; what it found."""
     with (
         doors.serving(witnesses),
-        open_ledger(settings, now=later) as ledger,
+        open_ledger(settings, now=now) as ledger,
         open_sealer(ledger) as sealer,
     ):
         return sealer.seal().findings

@@ -35,13 +35,18 @@ def fork(scene: Scene) -> None:
     _sign(scene)
 
 
-def roll_witness_back(scene: Scene) -> None:
-    """One witness put back to an earlier state, so that it cosigns such a fork."""
+def forget_cosignatures(scene: Scene) -> None:
+    """One witness put back to an earlier state, and nothing else: it could be shown a fork now."""
     name = NAMES[0]
     shutil.rmtree(scene.witnesses / name)
     shutil.copytree(scene.older_witnesses / name, scene.witnesses / name)
+
+
+def roll_witness_back(scene: Scene) -> None:
+    """The same, so that it cosigns such a fork."""
+    forget_cosignatures(scene)
     _rewrite(scene)
-    _sign(scene, witness=name)
+    _sign(scene, witness=NAMES[0])
 
 
 def _rewrite(scene: Scene) -> None:

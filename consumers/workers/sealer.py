@@ -78,6 +78,7 @@ class Sealer:
         self._stamp = stamp
         self._stamp_tried: dict[str, datetime] = {}
         self._stopped: dict[str, FindingError] = {}
+        self._forgetful: list[Finding] = []
 
     def seal(self) -> SealedRound:
         """One round. Raises `SealerDisplacedError`: another sealer is at work, end this one."""
@@ -94,6 +95,8 @@ class Sealer:
             if tree.origin not in problems:
                 self._guarded(tree, problems, missing, self._publish)
         findings += problems.values()
+        findings += self._forgetful
+        self._forgetful = []
         findings += self._stamp_each(problems)
         for finding in findings:
             self._alarms.say(finding)
@@ -167,7 +170,11 @@ class Sealer:
         signed = tree.signed()
         if signed is None or not self._witnesses.are_asked:
             return
+        newest = self._store.newest_witnessed(tree.origin)
+        if newest is not None:
+            self._witnesses.remember(parse_note(newest.note))
         asked = self._witnesses.cosign(parse_note(signed.note), tree.prove_from)
+        self._forgetful += [_forgot(tree.origin, *each) for each in asked.forgot]
         moment = format_instant(self._now()) if asked.is_quorum else None
         if asked.ahead is not None or asked.forked is not None:
             # Contradicted by one: shown to the witnesses again before anything more is signed.
@@ -225,6 +232,20 @@ class Sealer:
 def _logged(state: TreeState) -> LoggedTree:
     return LoggedTree(
         state.officers, state.officers_root.hex(), state.origin, state.root.hex(), state.size
+    )
+
+
+def _forgot(origin: str, name: str, theirs: int, ours: int) -> Finding:
+    """It has cosigned again by now: no harm is done, and none would have been seen."""
+    return Finding(
+        code="witness.rolled_back",
+        verdict=Verdict.FAILED,
+        message=f"{name} has forgotten what it cosigned: its file was put back to an earlier state",
+        origin=origin,
+        expected=f"{ours} entries, which it cosigned",
+        actual=f"{theirs} entries",
+        next_step="tell whoever runs it (docs/operate/witness.md); until then it protects from "
+        "nothing that it has forgotten",
     )
 
 

@@ -30,13 +30,15 @@ Prove = Callable[[int], tuple[bytes, ...]]
 class Asked(NamedTuple):
     """The note with every cosignature that verified, the old ones too; whether a quorum of the
     *new* ones is there; what went wrong, by witness; who has seen a larger tree (who, size), and
-    who another one (who, what it said)."""
+    who another one (who, what it said); who has forgotten what it cosigned (who, the size that it
+    knows, the size that it had cosigned)."""
 
     note: SignedNote
     is_quorum: bool
     problems: Mapping[str, str]
     ahead: tuple[str, int] | None = None
     forked: tuple[str, str] | None = None
+    forgot: tuple[tuple[str, int, int], ...] = ()
 
 
 class Witnesses:
@@ -50,6 +52,7 @@ class Witnesses:
         }  # one witness may have two keys
         self._sizes: dict[tuple[str, str], int] = {}
         self._silent: dict[str, str] = {}
+        self._forgot: dict[tuple[str, str], tuple[int, int]] = {}
         self._pool = ThreadPoolExecutor(_AT_ONCE_MAX, "pal-witness")
 
     @property
@@ -64,6 +67,14 @@ class Witnesses:
     def close(self) -> None:
         """End the threads; a request that is under way ends by its time-out."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def remember(self, seen: SignedNote) -> None:
+        """Whoever cosigned this checkpoint must know so much of its log still."""
+        checkpoint, keys = parse_checkpoint(seen.text), self.cosigned_by(seen)
+        for each in self.policy.witnesses:
+            if each.url and each.key in keys:
+                place = each.url, checkpoint.origin
+                self._sizes[place] = max(self._sizes.get(place, 0), checkpoint.size)
 
     def cosign(self, note: SignedNote, prove: Prove) -> Asked:
         """Ask every witness that was not silent in this round to cosign `note`."""
@@ -96,7 +107,13 @@ class Witnesses:
                     self._silent[url] = problems[name] = why
         known = {(key.name, key.id): key for key in self.policy.cosigners}
         cosigned = [known[each.name, each.key_id] for each in fresh]
-        return Asked(_with(note, fresh), self.policy.is_quorum(cosigned), problems, ahead, forked)
+        forgot = tuple(
+            (self._urls[url], *self._forgot.pop((url, origin)))
+            for url in asked
+            if (url, origin) in self._forgot
+        )
+        is_quorum = self.policy.is_quorum(cosigned)
+        return Asked(_with(note, fresh), is_quorum, problems, ahead, forked, forgot)
 
     def cosigned_by(self, note: SignedNote) -> tuple[VerifierKey, ...]:
         """The keys of witnesses whose cosignatures on `note` verify."""
@@ -114,6 +131,8 @@ class Witnesses:
         try:
             answer = add_checkpoint(url, old, prove(old), log_note, self._timeout_seconds)
             if isinstance(answer, Conflict) and answer.size <= size:
+                if answer.size < old:
+                    self._forgot[url, origin] = answer.size, old
                 old = answer.size
                 answer = add_checkpoint(url, old, prove(old), log_note, self._timeout_seconds)
         except (RemoteUnavailableError, NoteError) as error:

@@ -142,3 +142,18 @@ def test_a_silent_witness_costs_one_time_out_a_round_and_holds_up_no_other() -> 
         assert len(requests) == 2
         witnesses.close()
         never.set()
+
+
+def test_a_witness_that_has_forgotten_what_it_cosigned_is_named() -> None:
+    size = "text/x.tlog.size"
+    cosigned = SignedNote(TEXT, (*NOTE.signatures, WITNESS.sign(TEXT, 1_700_000_000)))
+    answers = iter([(409, b"0\n", size), (200, LINE, PLAIN)])
+    with serving(lambda: next(answers)) as url:
+        witnesses = Witnesses(Policy("w", (), (PolicyWitness("w", WITNESS.key, url),)))
+        witnesses.remember(NOTE)  # its cosignature is not on this one
+        witnesses.remember(cosigned)
+        done = witnesses.cosign(NOTE, lambda size: ())
+        assert (done.is_quorum, done.forgot) == (True, (("w", 0, 1),))
+        witnesses.close()
+    with serving(lambda: (200, LINE, PLAIN)) as url:
+        assert asked(url).forgot == ()
