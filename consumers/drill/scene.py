@@ -77,7 +77,7 @@ class Known(NamedTuple):
         """The key of a role; raises `SkippedError` where the attacker has none."""
         if role not in self.keys:
             raise SkippedError(
-                "no private key of the original is copied: the demo office's is public"
+                "no private key of the original is copied: the demo office's keys are public"
             )
         return self.keys[role]
 

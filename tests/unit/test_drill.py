@@ -24,6 +24,7 @@ from consumers.drill.run import play
 from consumers.drill.scene import clone
 from consumers.drill.words import WORDS
 from ledger.adapters import kafka_writer
+from tests.sealed_ledger import several_logs_home
 
 DOCS = Path(__file__).parents[2] / "docs"
 CASES = (*CLONE_CASES, *BROKER_CASES)
@@ -126,6 +127,22 @@ def test_the_original_is_only_read(office: Path, capsys: pytest.CaptureFixture[s
         "cut-tail": "detected",
         "edit-projection": "detected",
     }
+
+
+def test_of_several_logs_the_longest_is_attacked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    several_logs_home(home, 3)
+    words = ["drill", "--home", str(home), "--case", "drop-stream", "--case", "stale-projection"]
+    assert run([*words, "--format", "jsonl"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["case"], row["expected"]) for row in rows] == [
+        ("drop-stream", "sealer"),
+        ("drop-stream", "holder"),
+        ("stale-projection", "auditor"),
+        ("stale-projection", "rebuild"),
+    ]
 
 
 def test_of_a_long_log_the_beginning_is_cloned(
