@@ -280,6 +280,16 @@ def test_a_cut_tail_shows_where_a_higher_head_was_seen(original: Original, kept:
     assert [finding.code for finding in verification.findings] == ["log.truncated"]
 
 
+@pytest.mark.parametrize("size", range(1, SIZE + 1))
+def test_a_head_seen_at_any_size_is_compared(original: Original, size: int) -> None:
+    """Within a submission too."""
+    with closing(original.connect()) as connection:
+        (leaf,) = connection.execute("SELECT leaf FROM entry WHERE idx = ?", (size - 1,)).fetchone()
+    found = original.verify(seen=[SeenHead("somebody", size, leaf.hex())])
+    assert (found.verdict, found.steps[-1].checked) == (Verdict.PASSED, 1)
+    assert_failed(original.verify(seen=[SeenHead("somebody", size, "ab" * 32)]), size - 1)
+
+
 def test_another_history_shows_at_the_head_that_was_seen(original: Original) -> None:
     original.connect().close()
     seen = SeenHead("trust.toml", 7, "ab" * 32)

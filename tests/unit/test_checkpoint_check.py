@@ -141,6 +141,18 @@ def test_a_log_written_anew_with_its_own_keys_is_found() -> None:
             assert (found.verdict, found.first_bad_index) == (Verdict.FAILED, size - 1)
 
 
+def test_a_checkpoint_that_could_not_be_compared_does_not_cover() -> None:
+    checks = CheckpointCheck(ORIGIN, POLICY, [GivenCheckpoint("note", note(4))])
+    verifier = Verifier(ORIGIN, LEAF, every_record_counts=True, checkpoints=checks)
+    for position, data in enumerate(LOG):
+        if position != 3:
+            verifier.add(Record(position, data))
+    found = verifier.finish()
+    assert "checkpoint.not_compared" in codes(found)
+    assert found.checkpoints is not None
+    assert (found.checkpoints.compared, found.checkpoints.covered) == (0, 0)
+
+
 def test_several_checkpoints_are_all_compared() -> None:
     found = verify(note(3), note(7), note(5, root=bytes(32)))
     assert codes(found) == ["checkpoint.root_mismatch"]

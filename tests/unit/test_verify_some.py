@@ -93,6 +93,12 @@ def test_a_range_and_a_stream_under_the_checkpoint(
     code, value = ask(capsys, home, "--range", "40-99")
     assert (code, value["verdict"], value["entries"], value["links"]) == (0, "passed", 60, 59)
     with closing(sqlite3.connect(home / "log.sqlite")) as connection:
+        (followed,) = connection.execute(
+            "SELECT count(*) FROM entry WHERE idx BETWEEN 40 AND 99 AND (version = 1 OR EXISTS"
+            " (SELECT 1 FROM entry AS b WHERE b.idx BETWEEN 40 AND 99"
+            " AND b.stream = entry.stream AND b.version = entry.version - 1))"
+        ).fetchone()
+        assert value["stream_links"] == followed < 60
         (stream, count) = connection.execute(
             "SELECT stream, count(*) FROM entry WHERE idx < ? AND stream LIKE 'dossier:%'"
             " GROUP BY stream ORDER BY count(*) DESC LIMIT 1",
