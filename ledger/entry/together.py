@@ -32,7 +32,8 @@ _COUNT_MAX: Final = 2**53 - 1
 _STREAM = re.compile(STREAM_PATTERN)
 _TYPE = re.compile(TYPE_PATTERN)
 _TAIL = re.compile(
-    rb'([^"\\]+)","stream_prev":"([0-9a-f]{64})","type":"([^"\\]+)","v":1,"version":([1-9][0-9]*)\}'
+    rb'([^"\\]+)","stream_prev":"([0-9a-f]{64})","type":"([^"\\]+)","v":1,'
+    rb'"version":([1-9][0-9]{0,15})\}'  # no more: Python refuses to read a very long number
 )
 
 

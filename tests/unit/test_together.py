@@ -113,6 +113,16 @@ def test_what_is_left_out_or_put_in_is_no_submission() -> None:
             assert read_together([data[0], other, data[2]], 0) is None
 
 
+@pytest.mark.parametrize("version", ["9" * 16, "9" * 5_000, str(2**53)])
+def test_a_version_beyond_all_bounds_is_no_entry(version: str) -> None:
+    first, second = submission_of(2)
+    other = second.replace(b'"version":1}', f'"version":{version}}}'.encode(), 1)
+    assert other != second
+    with pytest.raises(EntryError):
+        decode_entry(other)
+    assert read_together([first, other], 0) is None
+
+
 def test_runs_cover_all_records_once() -> None:
     values: list[bytes | None] = [GENESIS, *submission_of(9), None, b"junk"]
     single, run, *rest = facts_of(values).parts
