@@ -119,7 +119,9 @@ class Verifier:
             or segment.recorded_at[0] < state.recorded_at
             or any(state.keys.role_of(key) is None for key in segment.keys)
             or not all(map(self._is_continued_by, segment.streams))
-            or any(0 <= n - segment.index < segment.count for n in self._stray_indices)
+            or not self._stray_indices.isdisjoint(
+                range(segment.index, segment.index + segment.count)
+            )
         ):
             return False
         for part in segment.streams:
