@@ -31,8 +31,8 @@ class TreeTrust(msgspec.Struct, frozen=True):
     """What a tree is held against, none of it from the tree.
 
     `geneses` is the pinned genesis leaf of each origin; `kept` are further checkpoints, each
-    with the origin that it names. Without a policy nothing is signed for the reader, and the verdict
-    is indeterminate.
+    with the origin that it names. Without a policy nothing is signed for the reader, and the
+    verdict is indeterminate.
     """
 
     policy: Policy | None = None
