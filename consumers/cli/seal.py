@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS: Final = 60.0
 """Between two rounds: each keeps a signed note of 3.5 kB a tree for ever, where it grew."""
+
+GIVES_WAY: Final = 10
+"""The priority (`nice`) of a sealer that goes on: it must never slow down who records."""
 
 COLUMNS: Final = (
     Column("origin"),
@@ -129,6 +133,8 @@ def run(
         msg = "--tsa and --authority belong together: a token that nobody checks is none"
         raise UsageError(msg, next_step="--tsa https://… --authority root.pem")
     stamp = stamper(tsa, authority) if authority is not None else None
+    if follow:
+        os.nice(GIVES_WAY)
     with (
         open_ledger(settings_of(common)) as ledger,
         open_sealer(ledger, stamp) as sealer,
