@@ -168,6 +168,10 @@ def _new_policy(signers: Signers, witnesses: Sequence[WitnessNamed], quorum: int
     if not 0 <= count <= len(witnesses):
         msg = f"a quorum of {count} of {len(witnesses)} witnesses"
         raise SettingsError(msg, next_step="--quorum from 0 to the number of --witness")
+    if 0 < 2 * count <= len(witnesses):
+        # Two histories, each shown to its own witnesses, would both have one, and no witness lied.
+        msg = f"a quorum of {count} of {len(witnesses)} witnesses: two histories could both have it"
+        raise SettingsError(msg, next_step=f"--quorum {len(witnesses) // 2 + 1}: more than half")
     logs = [PolicyLog(signer.key) for pair in signers.values() for signer in pair]
     try:
         named = [PolicyWitness(w.name, parse_verifier_key(w.key), w.url) for w in witnesses]
