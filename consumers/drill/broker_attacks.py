@@ -78,6 +78,13 @@ def foreign_entry(scene: BrokerScene) -> None:
     scene.produce(sealed_behind(entries, forged))
 
 
+def replay_entry(scene: BrokerScene) -> None:
+    """An old action sealed once more behind the end, with its own signature: no key is needed."""
+    with closing(scene.reader()) as reader:
+        entries = [record.data or b"" for record in reader.read(0, scene.head.size)]
+    scene.produce(sealed_behind(entries, entries[_FORGED_FROM]))
+
+
 def delete_records(scene: BrokerScene) -> None:
     """The beginning deleted with `kafka-delete-records.sh`."""
     if scene.simulator is not None:
@@ -137,6 +144,13 @@ BROKER_CASES: Final = (
         Attacker.TOPIC_WRITER,
         foreign_entry,
         {"verifier": "signature.invalid", "projector": "signature.invalid"},
+    ),
+    Case(
+        "replay-entry",
+        ("an old action put behind the end once more", "ghi lại một hành động cũ vào cuối"),
+        Attacker.TOPIC_WRITER,
+        replay_entry,
+        {"verifier": "action.recorded_twice"},
     ),
     Case(
         "edit-record",
