@@ -160,6 +160,8 @@ class Verifier:
         if not judged.void:
             self._stream_links += 1
             self._actions.add(entry.action_id, index)
+            last = entry.seal.sigs[-1]
+            self._last_submission = f"{last.key} {last.sig}"
         else:
             self._voids += 1
             if self._strict:
