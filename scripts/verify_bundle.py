@@ -21,7 +21,6 @@ from base64 import b64decode, b64encode
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256, sha512
-from pathlib import Path
 from urllib.parse import quote
 from zlib import crc32
 
@@ -154,8 +153,7 @@ def leaf_hash(data):
 
 def root_by_path(at, size, leaf, path):
     inner = (at ^ (size - 1)).bit_length()
-    length = inner + bin(at >> inner).count("1")
-    ok(0 <= at < size and len(path) == length, "an inclusion proof of the right length")
+    ok(0 <= at < size and len(path) == inner + bin(at >> inner).count("1"), "an inclusion proof")
     for level, sibling in enumerate(path):
         left = level < inner and not at >> level & 1
         leaf = sha256(b"\1" + (leaf + sibling if left else sibling + leaf)).digest()
@@ -330,8 +328,7 @@ class Bundle:
                 ended = self.find(verdict, *told)
             found = [finding["verdict"] for finding in self.findings[before:]]
             if self.count or found:
-                verdict = found[-1] if found else "passed"
-                self.steps.append((number, step.__doc__.rstrip("."), self.count, verdict))
+                self.steps += [(number, step.__doc__[:-1], self.count, (found or ["passed"])[-1])]
             if ended:
                 break
         found = [finding["verdict"] for finding in self.findings]
@@ -355,11 +352,17 @@ class Bundle:
         self.files = read_archive(self.data)
         found = self.manifest = read_json(self.file("manifest.json"))
         listed, scope, logs = found["files"], found["scope"], [ref["log"] for ref in found["as_of"]]
-        texts = [found[key] for key in ("ledger", "purpose", "completeness")] + found["not_shown"]
+        keys, rest = ("entries", "redacted", "registry"), (found["signer"]["log"], found["logs"])
+        numbers = [found["v"], *rest, *(found["counts"][key] for key in keys)]
+        numbers += [ref[key] for ref in found["as_of"] for key in ("log", "size")]
+        texts = [found[key] for key in ("ledger", "purpose", "completeness", "sealed_at")]
+        texts += [found.get(key, "-") for key in ("decision_no", "requester")] + found["not_shown"]
+        texts += [ref[key] for ref in found["as_of"] for key in ("origin", "root")]
+        texts += [found["signer"]["key"], scope[scope["kind"]], *listed.values()]
         known = scope["kind"] in ("dossier", "officer", "query") and found["v"] == 1
-        typed = all(type(text) is str and text for text in [*texts, scope[scope["kind"]]])
-        known = known and typed and logs == sorted(set(logs)) and logs[-1] < found["logs"]
-        ok(known, "a manifest of this version")
+        known = known and all(type(number) is int and number >= 0 for number in numbers)
+        known = known and all(type(text) is str and text for text in texts)
+        ok(known and logs == sorted(set(logs)) and logs[-1] < found["logs"], "a manifest")
         odd = sorted((UNLISTED | set(listed)) ^ set(self.files)) + sorted(UNLISTED & set(listed))
         ok(not odd, "the same in manifest and archive", "", ", ".join(odd[:5]))
         for path, expected in sorted(listed.items()):
@@ -378,13 +381,13 @@ class Bundle:
                 ok(said == here and place not in self.nodes, "an entry of this place", here, said)
                 self.nodes[place] = {"folder": folder, **entry}
                 self.count += 1
-        redactions = read_json(self.file("redactions.json"))["redactions"]
-        order = [(item["log"], item["index"]) for item in redactions]
-        ok(order == sorted(set(order)), "redactions in order, each once")
-        for item in redactions:
+        redacted = read_json(self.file("redactions.json"))
+        order = [(item["log"], item["index"]) for item in redacted["redactions"]]
+        ok(f"{redacted['v']}" == "1" and order == sorted(set(order)), "redactions in order")
+        for item in redacted["redactions"]:
             place, numbers = (item["log"], item["index"]), (item["log"], item["version"] - 1)
-            fits = all(type(n) is int and n >= 0 for n in (*numbers, item["index"]))
-            fits = fits and len(item) == 6 and item["reason"] and HEX.fullmatch(item["leaf"])
+            fits = len(item) == 6 and item["reason"] and HEX.fullmatch(item["leaf"])
+            fits = fits and all(type(n) is int and n >= 0 for n in (*numbers, item["index"]))
             ok(fits and place not in self.nodes, "a redaction of an entry not shown", "", place)
             leaf = {"leaf": bytes.fromhex(item["leaf"]), "folder": "redacted"}
             self.nodes[place] = {"stream": item["stream"], "version": item["version"], **leaf}
@@ -495,25 +498,23 @@ class Bundle:
                         verified = key.verifies(head["text"], blob)
                         ok(verified is not False, "signed as it says", name, "another text's")
                         found[verified].append(key)
-            missing = [key.id.hex() for key in own if key not in found[True] + found[None]]
-            ok(not missing, "signed by every key of the log", "", missing)
+            ok(set(own) <= {*found[True], *found[None]}, "signed by every key of the log")
             self.count += sum(key in found[True] for key in own)
             if own and not set(own) & set(found[True]):
                 self.find("indeterminate", "signed in a way that can be checked here")
-            if found[None]:
-                self.not_checked.append(f"{len(found[None])} ML-DSA-44 signatures, {self.where}")
+            unchecked = [f"{len(found[None])} ML-DSA-44 signatures, {self.where}"]
+            self.not_checked += unchecked if found[None] else []
             head["cosigned"] = [key for key in found[True] if key not in own]
 
     def check_witnesses(self):
         """Witnesses of the checkpoints."""
-        if self.quorum == "none":
-            self.not_checked.append("witnesses: the policy asks for none")
-        for head in self.heads.values() if self.quorum != "none" else ():
+        asked = list(self.heads.values()) if self.quorum != "none" else []
+        self.not_checked += [] if asked else ["witnesses: the policy asks for none"]
+        for head in asked:
             self.where, names = head["origin"], [key.name for key in head["cosigned"]]
             reached = {name for name, key in self.witnesses.items() if key in head["cosigned"]}
             for name, (least, members) in self.groups.items():
-                if sum(member in reached for member in members) >= least:
-                    reached.add(name)
+                reached |= {name} if sum(map(reached.__contains__, members)) >= least else set()
             self.count += len(names)
             if self.quorum not in reached:
                 self.find("indeterminate", "witnessed", self.quorum, ", ".join(names) or "none")
@@ -554,15 +555,14 @@ class Bundle:
         ok(said == here, "a proof of this officer in this log", here, said)
         for leaf in leaves:
             text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf)
-            path = [bytes.fromhex(value) for value in leaf["path"]]
+            path = [bytes.fromhex(HEX.fullmatch(value)[0]) for value in leaf["path"]]
             root = root_by_path(leaf["position"], size, leaf_hash(text.encode()), path).hex()
             fits = leaf["count"] and root == logged["officers_root"]
             ok(fits, "under the root of the round", "", root)
         places = [(leaf["officer"].encode(), leaf["position"]) for leaf in leaves]
-        counted = [0, empty]
-        if [name for name, _ in places] == [officer.encode()]:
-            counted = [leaves[0]["count"], leaves[0]["root"]]
-        else:  # the neighbours of the place where the officer would stand
+        present = [name for name, _ in places] == [officer.encode()]
+        counted = [leaves[0]["count"], leaves[0]["root"]] if present else [0, empty]
+        if not present:  # the neighbours of the place where the officer would stand
             place = next((at for name, at in places if name > officer.encode()), size)
             beside = [(at < place, at) for at in (place - 1, place) if 0 <= at < size]
             said = [(name < officer.encode(), at) for name, at in places]
@@ -598,13 +598,13 @@ STEPS = [step for name, step in vars(Bundle).items() if name.startswith("check_"
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--policy", type=Path, help="the policy file, from elsewhere")
+    parser.add_argument("bundle", type=argparse.FileType("rb"))
+    parser.add_argument("--policy", type=argparse.FileType("rb"), help="from elsewhere")
     parser.add_argument("--fingerprint", default="", help="its SHA-256, from elsewhere")
     parser.add_argument("--json", action="store_true", help="the same for programs")
     options = parser.parse_args()
-    policy = sha256(options.policy.read_bytes()).hexdigest() if options.policy else ""
-    bundle = Bundle(options.bundle.read_bytes(), policy or options.fingerprint.lower())
+    policy = sha256(options.policy.read()).hexdigest() if options.policy else ""
+    bundle = Bundle(options.bundle.read(), policy or options.fingerprint.lower())
     verdict = bundle.run()
     found = {name: getattr(bundle, name) for name in ("steps", "findings", "not_checked")}
     lines = [f"{verdict.upper()}  {options.bundle.name}"]

@@ -23,6 +23,7 @@ from ledger.core.merkle import ProofError
 from ledger.entry.bundle import (
     CUSTODY,
     ENTRIES_MAX,
+    FORMAT_VERSION,
     MANIFEST,
     MANIFEST_NOTE,
     POLICY,
@@ -149,7 +150,7 @@ class _Export:
         if isinstance(self._request.scope, OfficerScope):
             self._add_officer(self._request.scope.officer)
         self._files[POLICY] = policy
-        self._files[REDACTIONS] = encode_json(Redactions(redactions))
+        self._files[REDACTIONS] = encode_json(Redactions(redactions, FORMAT_VERSION))
         at = self._sealed.round.sealed_at
         figures = figures_of(self._request.scope, shown, len(hidden), at)
         self._files["metrics/figures.json"] = encode_json(figures)
@@ -262,9 +263,9 @@ class _Export:
             scope=request.scope,
             sealed_at=sealed.round.sealed_at,
             signer=Signer(self._key.id, 0),
-            v=1,
-            decision_no=request.decision_no,
-            requester=request.requester,
+            v=FORMAT_VERSION,
+            decision_no=request.decision_no or msgspec.UNSET,
+            requester=request.requester or msgspec.UNSET,
         )
 
     def _sign(self, manifest: Manifest) -> Manifest:

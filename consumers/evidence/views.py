@@ -67,8 +67,8 @@ def timeline_page(
     """The page in one language: rows in the order of their recording, redactions in their place."""
     facts = [
         (_text("purpose", lang), manifest.purpose),
-        (_text("decision", lang), manifest.decision_no),
-        (_text("requester", lang), manifest.requester),
+        (_text("decision", lang), manifest.decision_no or ""),
+        (_text("requester", lang), manifest.requester or ""),
     ]
     for ref in manifest.as_of:
         said = _text("size", lang).format(size=f"{ref.size:,}", root=ref.root)

@@ -118,8 +118,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     sealed_at: Text
     signer: Signer
     v: Literal[1]
-    decision_no: str = ""
-    requester: str = ""
+    decision_no: Text | msgspec.UnsetType = msgspec.UNSET
+    requester: Text | msgspec.UnsetType = msgspec.UNSET
 
 
 class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +138,7 @@ class Redactions(msgspec.Struct, frozen=True):
     """`redactions.json`, in the order of log and index."""
 
     redactions: tuple[Redaction, ...]
-    v: Literal[1] = 1
+    v: Literal[1]
 
 
 class EvidenceBundle(msgspec.Struct, frozen=True):
