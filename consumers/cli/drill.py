@@ -89,6 +89,11 @@ def drill(
     else:
         rows = (row for outcome in outcomes for row in _rows(outcome, language))
         show_rows("drill", _COLUMNS, rows, basis=Basis(), form=format, lang=language)
+    return exit_code(outcomes)
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """Failed where somebody who must tell did not."""
     return FAILED if any(outcome.status in DEFECTS for outcome in outcomes) else PASSED
 
 

@@ -108,15 +108,13 @@ def rebuilder(scene: Scene) -> Iterable[Finding]:
 
 def auditor(scene: Scene) -> Iterable[Finding]:
     """`pal verify --projections`: every entry folded again and compared with what is shown."""
-    pinned = scene.pinned
-    found = verify_file(scene.path, origin=pinned.origin, genesis_leaf=pinned.genesis_leaf)
     with open_ledger(scene.settings) as ledger:
         replays = Replays(
             ledger.readers,
             genesis_leaves=ledger.genesis_leaves,
             strict_rows=ledger.every_row_counts,
         )
-        heads = {found.origin: found.head}
+        heads = {log.origin: log.head() for log in ledger.logs}
         check = check_projections(replays, scene.settings.read_path, heads)
     # The clone has no key of its ledger, so nobody records a digest in it.
     return [item for item in check.findings if item.code != "projection.not_recorded"]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from consumers.bootstrap import Settings
-from consumers.cli.drill import show_outcomes
+from consumers.cli.drill import exit_code, show_outcomes
 from consumers.cli.main import run
 from consumers.demo.run import run_demo
-from consumers.drill import log_attacks, program, scene
+from consumers.drill import log_attacks, scene
 from consumers.drill.broker_attacks import BROKER_CASES
 from consumers.drill.case import Attacker, Case, DrillError, Outcome, Status
 from consumers.drill.clone_cases import CLONE_CASES, CloneStage
@@ -76,29 +76,22 @@ def test_who_must_tell_does(outcomes: dict[str, Outcome], case: Case) -> None:
         assert outcome.reason
         return
     assert outcome.status is Status.DETECTED, outcome.reason
+    assert exit_code([outcome]) == 0
     told = {detection.detector: detection.codes for detection in outcome.detections}
     assert outcome.expected
     assert all(code in told[name] for name, code in outcome.expected.items())
 
 
 def test_an_attack_that_nobody_sees_is_a_defect(
-    stage: CloneStage,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    stage: CloneStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     title = ("nothing is done", "không làm gì")
-    quiet = Case(
-        "quiet", title, Attacker.DISK, lambda _scene: None, {"verifier": "entry.malformed"}
-    )
-    outcome = play(stage, quiet)
-    assert outcome.status is Status.UNDETECTED
+    expected = {"verifier": "entry.malformed"}
+    outcome = play(stage, Case("quiet", title, Attacker.DISK, lambda _scene: None, expected))
+    assert (outcome.status, outcome.reason) == (Status.UNDETECTED, "verifier entry.malformed")
+    assert exit_code([outcome]) == 1
     show_outcomes([outcome], "en")
     assert "✗ NOTHING DETECTS IT" in capsys.readouterr().out
-    monkeypatch.setattr(program, "CLONE_CASES", (quiet,))
-    monkeypatch.setattr(program, "BROKER_CASES", ())
-    assert run(["drill", "--format", "json", "--lang", "vi"]) == 1
-    (row,) = json.loads(capsys.readouterr().out)["rows"]
-    assert (row["status"], row["expected"], row["finding"]) == ("undetected", "verifier", "")
 
 
 def test_seen_by_others_than_the_threat_model_names_is_a_defect(stage: CloneStage) -> None:
@@ -129,30 +122,19 @@ def test_the_original_is_only_read(office: Path, capsys: pytest.CaptureFixture[s
     }
 
 
-def test_of_several_logs_the_longest_is_attacked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_of_several_logs_the_longest_is_attacked_and_of_a_long_one_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "home"
-    several_logs_home(home, 3)
-    words = ["drill", "--home", str(home), "--case", "drop-stream", "--case", "stale-projection"]
-    assert run([*words, "--format", "jsonl"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(row["case"], row["expected"]) for row in rows] == [
-        ("drop-stream", "sealer"),
-        ("drop-stream", "holder"),
-        ("stale-projection", "auditor"),
-        ("stale-projection", "rebuild"),
-    ]
-
-
-def test_of_a_long_log_the_beginning_is_cloned(
-    office: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scene, "ENTRIES_MAX", 90)
-    with clone(Settings(office), tmp_path / "clone") as cloned:
+    monkeypatch.setattr(scene, "ENTRIES_MAX", 3 * 90)
+    several_logs_home(tmp_path / "home", 3)
+    names = {"drop-stream": Status.DETECTED, "stale-projection": Status.DETECTED}
+    with clone(Settings(tmp_path / "home"), tmp_path / "clone") as cloned:
         assert cloned.known.head.size == len(cloned.entries()) == 90
-        size = len(scene.read_entries(cloned.older.log_path))
-    assert size == 60
+        older = cloned.older.log_path_of(cloned.number)
+        assert len(scene.read_entries(older)) == 60
+        several = CloneStage(cloned, tmp_path)
+        cases = [case for case in CLONE_CASES if case.name in names]
+        assert {case.name: play(several, case).status for case in cases} == names
 
 
 def test_a_log_that_is_not_sound_is_not_drilled(office: Path, tmp_path: Path) -> None:
