@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from ledger.entry.archive import encode_archive
-from tests.evidence_forge import CASES, Case, Scene, make_scene
+from tests.evidence_cases import CASES
+from tests.evidence_forge import Case, Scene, make_scene
 from tests.sealed_ledger import demo_home
 
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,9 @@ from ledger.entry.archive import ArchiveError, decode_archive, encode_archive
 from ledger.entry.bundle import DossierScope, OfficerScope, Place, QueryScope
 from ledger.entry.bundle_state import Pins
 from ledger.entry.bundle_verify import BundleVerification, verify_bundle
+from tests.evidence_cases import CASES
 from tests.evidence_forge import (
     AT,
-    CASES,
     DOSSIER,
     OFFICER,
     Case,
