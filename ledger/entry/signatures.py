@@ -267,6 +267,7 @@ class KeyRing:
                 self.enrol(msgspec.convert(data["key"], EnrolledKey))
             elif type_name == "ledger.key_revoked.v1":
                 self.revoke(str(data["key_id"]))
-        except (msgspec.ValidationError, KeyError) as error:
+        except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+            # A seal says the type; what an action of it holds is anything at all.
             msg = f"{type_name}: {error}"
             raise SignatureError(msg) from error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.app.genesis import genesis_entry
 from ledger.app.ports import Record
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
+from ledger.core.canonical import encode_canonical
 from ledger.core.chain import ZERO_LINK, Head, StreamHead
 from ledger.core.findings import Verdict
 from ledger.core.ids import uuid7_text
@@ -88,6 +90,26 @@ def test_a_whole_log_passes_with_its_counts() -> None:
     assert verification.findings == ()
     assert {step.verdict for step in verification.steps} == {Verdict.PASSED}
     assert verification.head == HEAD
+
+
+@pytest.mark.parametrize("data", [{"keys": 5}, {"keys": True}, {"keys": "x"}, {}, "x", [1], 5])
+def test_a_genesis_that_holds_anything_is_a_finding(data: object) -> None:
+    stream, type_name = f"ledger:{ORIGIN}", "ledger.genesis.v1"
+    body = encode_canonical({"data": data, "stream": stream, "type": type_name})
+    seal = Seal(0, ORIGIN, ZERO_LINK, AT, KEY.sign([body])[0], stream, ZERO_LINK, type_name, 1, 1)
+    verification = verify([encode_entry(seal, body)], genesis_leaf=None)
+    assert "signature.invalid" in codes(verification)
+
+
+@pytest.mark.parametrize("data", [{"key": 5}, {}, {"key": []}, "x", [1], 5])
+@pytest.mark.parametrize("change", ["enrolled", "revoked"])
+def test_a_change_of_keys_that_holds_anything_is_a_finding(data: object, change: str) -> None:
+    stream, type_name = f"ledger:{ORIGIN}", f"ledger.key_{change}.v1"
+    body = encode_canonical({"data": data, "stream": stream, "type": type_name})
+    sigs = KEY.sign([body])[0]
+    seal = Seal(1, ORIGIN, LEAF, AT, sigs, stream, LEAF, type_name, 1, 2)
+    verification = verify([GENESIS, encode_entry(seal, body)])
+    assert codes(verification) == ["signature.invalid"]
 
 
 def test_strays_are_reported_and_harm_nothing() -> None:
