@@ -28,11 +28,13 @@ _STEPS: Final = (
 
 
 class Found:
-    """Collects findings. Whatever is left out, the first failure and what decides are kept."""
+    """Collects findings. Whatever is left out, the first failure, what decides and the first of
+    each code are kept."""
 
     def __init__(self) -> None:
         self._findings: list[Finding] = []
         self._codes: dict[str, Verdict] = {}
+        self._kept: set[str] = set()
         self._count = 0
         self.verdict = Verdict.PASSED
         """The worst of all, those included that were counted only."""
@@ -59,8 +61,10 @@ class Found:
             self.first_bad = finding.index
         is_first = failed and self.first_bad == finding.index
         worse = _worse(self.verdict, finding.verdict)
-        if len(self._findings) < FINDINGS_MAX or is_first or worse is not self.verdict:
+        is_kept = is_first or worse is not self.verdict or finding.code not in self._kept
+        if len(self._findings) < FINDINGS_MAX or is_kept:
             self._findings.append(finding)
+            self._kept.add(finding.code)
         self.verdict = worse
 
     def steps(self, checked: Sequence[int], others: Sequence[Step] = ()) -> tuple[Step, ...]:
