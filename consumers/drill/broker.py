@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.bootstrap import kafka_security, utc_now
 from consumers.creation import new_action_id
-from consumers.drill.case import Detector
+from consumers.drill.case import Detector, SkippedError
 from consumers.drill.detectors import stored_findings
 from consumers.drill.run import check_quiet
 from consumers.workers.sentinel import Sentinel
@@ -31,7 +31,7 @@ from ledger.adapters.kafka_watch import TopicWatch
 from ledger.adapters.simulator import Simulator
 from ledger.app.genesis import genesis_entry
 from ledger.app.limits import READ_RECORDS_MAX
-from ledger.app.submission import SignedAction, Submission
+from ledger.app.submission import SignedAction, Submission, UnavailableError
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.merkle import leaf_hash
@@ -258,7 +258,10 @@ class BrokerStage:
         with ExitStack() as stack:
             simulator = None if self._bootstrap else stack.enter_context(Simulator())
             bootstrap = self._bootstrap if simulator is None else simulator.bootstrap
-            scene = BrokerScene(bootstrap, self._folder, simulator)
+            try:
+                scene = BrokerScene(bootstrap, self._folder, simulator)
+            except UnavailableError as error:
+                raise SkippedError(str(error)) from error
             stack.callback(scene.remove)
             # Who writes looks first, so that the head is noted last.
             check_quiet(dict(reversed([*self.detectors.items()])), scene)

@@ -148,6 +148,16 @@ def test_a_case_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cut-tail" in capsys.readouterr().err
 
 
+def test_a_broker_that_is_not_there_is_a_reason_to_skip(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["drill", "--case", "zombie-writer", "--log", "kafka://127.0.0.1:1/any"]
+    assert run([*words, "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["status"], row["stage"], row["finding"]) == ("skipped", "kafka", "")
+    assert "127.0.0.1:1" in row["reason"]
+
+
 def test_the_docs_explain_every_case_and_no_other() -> None:
     drill = (DOCS / "drill.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^### `([a-z-]+)`", drill, re.MULTILINE)) == sorted(NAMES)
