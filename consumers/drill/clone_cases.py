@@ -142,6 +142,17 @@ CLONE_CASES: Final = (
         },
     ),
     Case(
+        "restore-backup",
+        ("the whole home put back to a backup", "khôi phục toàn bộ từ bản sao lưu cũ"),
+        Attacker.SEALER_OPERATOR,
+        sealed_attacks.restore_backup,
+        {
+            "witness": "witness.size_conflict",
+            "sealer": "sealer.rolled_back",
+            "holder": "log.truncated",
+        },
+    ),
+    Case(
         "fork",
         ("two heads for two readers, both signed", "hai đầu cho hai người đọc, đều có chữ ký"),
         Attacker.SEALER_OPERATOR,

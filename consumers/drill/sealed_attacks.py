@@ -28,6 +28,11 @@ def cut_tail_resigned(scene: Scene) -> None:
     _sign(scene)
 
 
+def restore_backup(scene: Scene) -> None:
+    """The whole home put back to its backup, with a checkpoint that was cosigned then."""
+    _restore_older(scene)
+
+
 def fork(scene: Scene) -> None:
     """Another history from a while ago on, as long as the first, and signed with the same key: two
     readers are shown two heads."""
