@@ -22,11 +22,15 @@ from tests.evidence_forge import (
     count,
     insider,
     other_note,
+    other_round,
     packed,
     private_key,
+    proof_of,
+    redaction_of,
     reseal,
     sign,
     source_key,
+    without,
 )
 from tests.sealed_ledger import SEALED_SECONDS, ed25519
 
@@ -103,12 +107,12 @@ def file_added(scene: Scene) -> bytes:
 
 @case(1)
 def entry_dropped(scene: Scene) -> bytes:
-    return encode_archive({k: v for k, v in scene.dossier.items() if k != scene.entry(3)})
+    return encode_archive(without(scene.dossier, scene.entry(3)))
 
 
 @case(1)
 def custody_missing(scene: Scene) -> bytes:
-    return encode_archive({k: v for k, v in scene.dossier.items() if k != "custody.jsonl"})
+    return encode_archive(without(scene.dossier, "custody.jsonl"))
 
 
 @case(9)
@@ -146,8 +150,7 @@ def entries_swapped(scene: Scene) -> bytes:
 
 @case(2)
 def entry_dropped_and_manifest_made_to_fit(scene: Scene) -> bytes:
-    gone = {scene.entry(3), f"proofs/{scene.entry(3).removeprefix('entries/')}.tlog-proof"}
-    return insider(scene, {k: v for k, v in scene.dossier.items() if k not in gone})
+    return insider(scene, without(scene.dossier, scene.entry(3), proof_of(scene.entry(3))))
 
 
 @case(2)
@@ -167,14 +170,7 @@ def entry_of_a_newer_format(scene: Scene) -> bytes:
 @case(2)
 def redaction_of_what_is_shown(scene: Scene) -> bytes:
     entry = decode_entry(scene.dossier[scene.entry(1)])
-    item = {
-        "index": entry.seal.index,
-        "leaf": entry.leaf,
-        "log": 0,
-        "reason": "x",
-        "stream": entry.seal.stream,
-        "version": entry.seal.version,
-    }
+    item = redaction_of(entry)
     data = encode_canonical({"redactions": [item], "v": 1})
     return insider(scene, count(scene.dossier | {"redactions.json": data}, redacted=1))
 
@@ -199,8 +195,7 @@ def officer_swapped_with_a_key_of_his_own(scene: Scene) -> bytes:
     """The action says another actor, signed by a key that nobody enrolled."""
     path = scene.entry(1)
     entry = decode_entry(scene.dossier[path])
-    action = entry.action_bytes.replace(b'"kind":"', b'"kind":"', 1)
-    action = action.replace(entry.action["actor"]["id"].encode(), b"somebody.else", 1)
+    action = entry.action_bytes.replace(entry.action["actor"]["id"].encode(), b"somebody.else", 1)
     private = SigningKey("mine", private_key("mine"), "source")
     seal = msgspec.structs.replace(entry.seal, sigs=private.sign([action])[0])
     return insider(scene, scene.dossier | {path: encode_entry(seal, action)})
@@ -208,8 +203,7 @@ def officer_swapped_with_a_key_of_his_own(scene: Scene) -> bytes:
 
 @case(3)
 def genesis_left_out(scene: Scene) -> bytes:
-    gone = {"registry/0/0", "proofs/0/0.tlog-proof"}
-    files = {k: v for k, v in scene.dossier.items() if k not in gone}
+    files = without(scene.dossier, "registry/0/0", "proofs/0/0.tlog-proof")
     return insider(scene, count(files, registry=-1))
 
 
@@ -248,7 +242,7 @@ def redacted_leaf(scene: Scene) -> bytes:
 
 @case(5)
 def hash_of_a_proof(scene: Scene) -> bytes:
-    path = f"proofs/{scene.entry(1).removeprefix('entries/')}.tlog-proof"
+    path = proof_of(scene.entry(1))
     proof = parse_tlog_proof(scene.dossier[path])
     wrong = (bytes(32), *proof.path[1:])
     data = msgspec.structs.replace(proof, path=wrong).encode()
@@ -265,8 +259,7 @@ def last_entry_sealed_anew(scene: Scene) -> bytes:
 
 @case(5)
 def proof_missing(scene: Scene) -> bytes:
-    gone = f"proofs/{scene.entry(1).removeprefix('entries/')}.tlog-proof"
-    return insider(scene, {k: v for k, v in scene.dossier.items() if k != gone})
+    return insider(scene, without(scene.dossier, proof_of(scene.entry(1))))
 
 
 @case(5)
@@ -340,8 +333,7 @@ def cosignature_missing(scene: Scene) -> bytes:
 
 @case(8)
 def stream_gap(scene: Scene) -> bytes:
-    gone = {scene.entry(3), f"proofs/{scene.entry(3).removeprefix('entries/')}.tlog-proof"}
-    files = {k: v for k, v in scene.dossier.items() if k not in gone}
+    files = without(scene.dossier, scene.entry(3), proof_of(scene.entry(3)))
     return insider(scene, count(files, entries=-1))
 
 
@@ -395,3 +387,118 @@ def two_signatures_on_the_manifest(scene: Scene) -> bytes:
     note = scene.dossier["manifest.note"]
     line = note.rpartition(b"\n\n")[2]
     return encode_archive(scene.dossier | {"manifest.note": note + line})
+
+
+@case(1)
+def file_changed_and_packed_again(scene: Scene) -> bytes:
+    path = scene.entry(1)
+    return encode_archive(scene.dossier | {path: scene.dossier[path] + b" "})
+
+
+@case(2)
+def entry_in_both_folders(scene: Scene) -> bytes:
+    path = scene.entry(1)
+    twin = path.replace("entries/", "registry/")
+    return insider(scene, count(scene.dossier | {twin: scene.dossier[path]}, registry=1))
+
+
+@case(3)
+def second_genesis(scene: Scene) -> bytes:
+    """Keys of the insider's own, enrolled by an entry that says to begin the log again."""
+    path = scene.entry(1)
+    entry = decode_entry(scene.dossier[path])
+    genesis = decode_entry(scene.dossier["registry/0/0"])
+    sigs = scene.key.sign([genesis.action_bytes])[0]
+    seal = msgspec.structs.replace(
+        entry.seal, sigs=sigs, stream=genesis.seal.stream, type=genesis.seal.type
+    )
+    return insider(scene, scene.dossier | {path: encode_entry(seal, genesis.action_bytes)})
+
+
+@case(4)
+def redacted_version_twice(scene: Scene) -> bytes:
+    value = json.loads(scene.redacted["redactions.json"])
+    value["redactions"][0]["version"] = 2
+    return insider(scene, scene.redacted | {"redactions.json": encode_canonical(value)})
+
+
+@case(5)
+def proof_of_nothing(scene: Scene) -> bytes:
+    path = proof_of(scene.entry(1))
+    return insider(scene, scene.dossier | {"proofs/0/99999.tlog-proof": scene.dossier[path]})
+
+
+@case(5)
+def extra_line_in_a_proof(scene: Scene) -> bytes:
+    path = proof_of(scene.entry(1))
+    proof = msgspec.structs.replace(parse_tlog_proof(scene.dossier[path]), extra=b"hidden")
+    return insider(scene, scene.dossier | {path: proof.encode()})
+
+
+@case(5)
+def checkpoint_of_the_other_tree(scene: Scene) -> bytes:
+    note = scene.dossier["proofs/checkpoints/checkpoint"]
+    return insider(scene, scene.dossier | {"proofs/0/checkpoint": note})
+
+
+@case(5)
+def round_of_another_ledger(scene: Scene) -> bytes:
+    def change(value: dict) -> None:
+        value["logs"][0]["origin"] = "other/0"
+
+    return insider(scene, other_round(scene, change))
+
+
+@case(5)
+def round_of_another_time(scene: Scene) -> bytes:
+    def change(value: dict) -> None:
+        value["sealed_at"] = "2026-09-21T14:13:21.000000Z"
+
+    return insider(scene, other_round(scene, change))
+
+
+@case(5)
+def round_of_another_root(scene: Scene) -> bytes:
+    def change(value: dict) -> None:
+        value["logs"][0]["root"] = "ab" * 32
+
+    return insider(scene, other_round(scene, change))
+
+
+@case(5)
+def round_with_a_log_more(scene: Scene) -> bytes:
+    def change(value: dict) -> None:
+        value["logs"].append(value["logs"][0] | {"origin": "demo/1"})
+
+    return insider(scene, other_round(scene, change))
+
+
+@case(8)
+def officer_proof_in_a_dossier(scene: Scene) -> bytes:
+    proof = scene.officer["proofs/0/officer.json"]
+    return insider(scene, scene.dossier | {"proofs/0/officer.json": proof})
+
+
+@case(8)
+def every_entry_left_out(scene: Scene) -> bytes:
+    gone = [name for name in scene.dossier if name.startswith("entries/")]
+    files = without(scene.dossier, *gone, *map(proof_of, gone))
+    return insider(scene, count(files, entries=-len(gone)))
+
+
+@case(8)
+def redaction_of_somebody_else(scene: Scene) -> bytes:
+    """A genuine entry of the log, hidden among those of an officer whose it is not."""
+    path = next(
+        scene.entry(at)
+        for at in range(10)
+        if decode_entry(scene.dossier[scene.entry(at)]).action["actor"]["id"] != "land.nguyet"
+    )
+    entry = decode_entry(scene.dossier[path])
+    item = redaction_of(entry)
+    proof = proof_of(path)
+    files = scene.officer | {
+        "redactions.json": encode_canonical({"redactions": [item], "v": 1}),
+        proof: scene.dossier[proof],
+    }
+    return insider(scene, count(files, redacted=1))

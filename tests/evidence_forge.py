@@ -22,6 +22,8 @@ from consumers.evidence.export import Exported, Request, export_bundle, with_cus
 from consumers.evidence.trees import SealedLedger
 from ledger.adapters.keys import KeyStore
 from ledger.core.canonical import encode_canonical
+from ledger.core.merkle import leaf_hash
+from ledger.core.tlog_proof import TlogProof
 from ledger.entry.archive import encode_archive
 from ledger.entry.bundle import (
     DossierScope,
@@ -30,7 +32,7 @@ from ledger.entry.bundle import (
     Scope,
     manifest_text,
 )
-from ledger.entry.entry import Seal, decode_entry, encode_entry
+from ledger.entry.entry import Entry, Seal, decode_entry, encode_entry
 from ledger.entry.signatures import SigningKey
 from projections.queries.timeline import EventFilter, TimelineRow, events
 from tests.sealed_ledger import Sealing
@@ -151,6 +153,41 @@ def other_note(scene: Scene, origin: str, change: Callable[[bytes], bytes]) -> F
         if proof.startswith(f"proofs/{name}/") and proof.endswith(".tlog-proof"):
             files[proof] = files[proof].partition(b"\n\n")[0] + b"\n\n" + note
     return files
+
+
+def without(files: Files, *names: str) -> Files:
+    """The other files."""
+    return {name: data for name, data in files.items() if name not in names}
+
+
+def proof_of(path: str) -> str:
+    """The proof's file of an entry's."""
+    return f"proofs/{path.removeprefix('entries/')}.tlog-proof"
+
+
+def redaction_of(entry: Entry) -> dict[str, object]:
+    """What stands in `redactions.json` for an entry of log 0."""
+    return {
+        "index": entry.seal.index,
+        "leaf": entry.leaf,
+        "log": 0,
+        "reason": "x",
+        "stream": entry.seal.stream,
+        "version": entry.seal.version,
+    }
+
+
+def other_round(scene: Scene, change: Callable[[dict], None]) -> Files:
+    """Another round, alone in a log of checkpoints that its keys and both witnesses signed."""
+    value = json.loads(scene.dossier["proofs/checkpoints/round"])
+    change(value)
+    data = encode_canonical(value)
+    note = scene.sealing.note("demo/checkpoints", 1, leaf_hash(data))
+    return scene.dossier | {
+        "proofs/checkpoints/round": data,
+        "proofs/checkpoints/checkpoint": note.encode(),
+        "proofs/checkpoints/round.tlog-proof": TlogProof(0, (), note).encode(),
+    }
 
 
 def packed(files: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:

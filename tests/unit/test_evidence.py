@@ -14,6 +14,7 @@ import pytest
 
 from consumers.bootstrap import Settings, open_ledger
 from consumers.evidence.trees import NotSealedError
+from ledger.adapters.keys import KeyStore
 from ledger.core.findings import Verdict
 from ledger.entry.archive import ArchiveError, decode_archive, encode_archive
 from ledger.entry.bundle import DossierScope, OfficerScope, Place, QueryScope
@@ -312,7 +313,14 @@ def test_several_logs_each_with_its_checkpoint(tmp_path: Path):
         found = verify_bundle(data, Pins(pin))
         assert found.verdict == Verdict.PASSED, found.findings
         assert by_verify_py(data, pin) == ("passed", 0)
-    entries = list(files_of(export(tmp_path, OfficerScope(OFFICER))))
+    exported = export(tmp_path, OfficerScope(OFFICER))
+    manifest = json.loads(exported.files["manifest.json"])
+    key = KeyStore(tmp_path / "keys").load_signing_key("ledger")
+    short = change_manifest(files_of(exported), as_of=manifest["as_of"][:-1])
+    data = encode_archive(sign(short, key))
+    assert step_of(verify_bundle(data, Pins(pin))) == 5, "a log whose checkpoint is not named"
+    assert by_verify_py(data, pin) == ("failed", 5)
+    entries = list(exported.files)
     assert {name.split("/")[1] for name in entries if name.startswith("entries/")} == set("012")
 
 
