@@ -222,9 +222,8 @@ def recorded_at_of_the_seal(scene: Scene) -> bytes:
 @case(4)
 def stream_link_of_the_seal(scene: Scene) -> bytes:
     path = scene.entry(4)
-    return insider(
-        scene, scene.dossier | {path: reseal(scene.dossier[path], stream_prev="ab" * 32)}
-    )
+    data = reseal(scene.dossier[path], stream_prev="ab" * 32)
+    return insider(scene, scene.dossier | {path: data})
 
 
 @case(4)
@@ -364,10 +363,8 @@ def officer_count_rewritten(scene: Scene) -> bytes:
 @case(8)
 def another_period(scene: Scene) -> bytes:
     scope = json.loads(scene.officer["manifest.json"])["scope"]
-    return insider(
-        scene,
-        change_manifest(scene.officer, scope=scope | {"from_at": "2026-03-20T00:00:00.000000Z"}),
-    )
+    scope["from_at"] = "2026-03-20T00:00:00.000000Z"
+    return insider(scene, change_manifest(scene.officer, scope=scope))
 
 
 @case(9)
@@ -378,8 +375,7 @@ def manifest_signed_by_a_source_key(scene: Scene) -> bytes:
 
 @case(9)
 def manifest_signed_by_nobody(scene: Scene) -> bytes:
-    files = sign(scene.dossier, SigningKey("x", private_key("x"), "ledger"))
-    return encode_archive(files)
+    return encode_archive(sign(scene.dossier, SigningKey("x", private_key("x"), "ledger")))
 
 
 @case(9)
