@@ -101,25 +101,21 @@ def ed25519_by_hand(public, signature, message):
     s, total = int.from_bytes(signature[32:], "little"), (0, 1, 1, 0)
     k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
     for at in range(64):  # s * base - k * the public key's point
-        total = add(total, base[at][s >> 4 * at & 15])
-        total = add(total, minus[at][k >> 4 * at & 15])
-    inverse = pow(total[2], P - 2, P)
-    x, y = total[0] * inverse % P, total[1] * inverse % P
+        total = add(add(total, base[at][s >> 4 * at & 15]), minus[at][k >> 4 * at & 15])
+    x, y = (each * pow(total[2], P - 2, P) % P for each in total[:2])
     return s < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
 
 
 def genuine(kind, public, signature, message):
     """Whether a key signed; None where this kind (6, ML-DSA-44) cannot be checked here."""
     library = MLDSA44PublicKey if kind == 6 else Ed25519PublicKey
-    if len(signature) != (2420 if kind == 6 else 64):
-        return False
-    if library is None:
-        return None if kind == 6 else ed25519_by_hand(public, signature, message)
     try:
-        library.from_public_bytes(public).verify(signature, message)
+        ok(len(signature) == (2420 if kind == 6 else 64), "a signature")
+        if library is None:
+            return None if kind == 6 else ed25519_by_hand(public, signature, message)
+        return library.from_public_bytes(public).verify(signature, message) is None
     except Exception:  # noqa: BLE001 - whatever the library says, it did not verify
         return False
-    return True
 
 
 # Canonical JSON, base64, Merkle trees (RFC 6962)
@@ -222,24 +218,30 @@ def read_checkpoint(text):
 
 
 def read_policy(data):
-    """A policy's logs, witnesses and groups by name, and quorum; as read, its bytes are pinned."""
-    logs, witnesses, groups, quorums = [], {}, {"none": (0, [])}, []
+    """A policy's logs, witnesses and groups by name, and quorum; nobody counts twice in it."""
+    logs, witnesses, groups, quorums, once = [], {}, {"none": (0, [])}, [], {"none"}
+    ok(len(data) <= 2_000_000 and not re.search(rb"[^\t\n -~\x80-\xff]", data), "a policy's bytes")
     for line in data.decode("utf-8", "surrogateescape").split("\n"):
         word, *items = re.split("[ \t]+", line.strip(" \t"))
-        new = items[:1] and items[0] not in {*witnesses, *groups}
-        if word == "log":
-            logs.append(read_key(items[0]))
-        elif word == "witness" and new:
-            witnesses[items[0]] = read_key(items[1])
+        new = items[:1] and items[0] not in witnesses and items[0] not in groups
+        fits = len(items) <= {"log": 2, "witness": 3, "quorum": 1}.get(word, len(items))
+        if fits and (word == "log" or (word == "witness" and new)):
+            key, kinds = read_key(items[word == "witness"]), (1, 6) if word == "log" else (4, 6)
+            known = len(logs) < 1024 and [k.public for k in (*logs, *witnesses.values())]
+            ok(key.kind in kinds and key.public not in known, "a key for this, once", "", key.name)
+            logs += [key] * (word == "log")
+            witnesses.update({items[0]: key} if word == "witness" else {})
         elif word == "group" and new:
-            least = {"all": len(items) - 2, "any": 1}.get(items[1]) or int(items[1])
-            known = set(items[2:]) <= {*witnesses, *groups} - {"none"}
-            ok(known and 0 < least <= len(items) - 2, "a group of names above", "", items[2:])
-            groups[items[0]] = (least, items[2:])
-        elif word == "quorum" and not new:
+            how, *names = items[1:]
+            least = {"all": len(names), "any": 1, **{f"{n}": n for n in range(194)}}[how]
+            known = all((n in witnesses or n in groups) and n not in once for n in names)
+            ok(known and 0 < least <= len({*names}) == len(names), "a group of names above")
+            once, groups[items[0]] = once | {*names}, (least, names)
+        elif fits and word == "quorum" and not new:
             quorums.append(items[0])
         else:
             ok(word == "" or word[0] == "#", "a line of a policy", "", line)
+        ok(len(witnesses) <= 64 and len(groups) <= 129, "at most 64 witnesses and 128 groups")
     ok(data.endswith(b"\n") and len(quorums) == 1, "a whole policy with one quorum", 1, quorums)
     return logs, witnesses, groups, quorums[0]
 
@@ -285,19 +287,19 @@ def read_archive(data):
 
 
 def read_entry(data):
-    line, _, action_bytes = data.partition(b"\n")
-    seal, action = read_json(line), read_json(action_bytes)
+    line, cut, action_bytes = data.partition(b"\n")
+    ok(cut and len(data) < 65536, "an entry of two lines, of at most 65,535 bytes")
+    seal = read_json(line)
     if type(seal) is dict and type(seal.get("v")) is int and seal["v"] > 1:
         raise NewerFormat("of format version 1: take a newer verify.py")
     ok(set(seal) == {*SEAL, "index", "sigs", "v", "version"} and seal["v"] == 1, "a seal")
     ok(all(form.fullmatch(seal[key]) for key, form in SEAL.items()), "the texts of a seal")
     numbers = [(seal["v"], 1), (seal["index"], 0), (seal["version"], 1)]
     numbers += [pair for sig in seal["sigs"] for pair in ((sig["at"], 0), (sig["size"], 1))]
-    ok(all(type(n) is int and n >= least for n, least in numbers), "the numbers of a seal")
-    ok(seal["sigs"] and len(data) < 65536, "an entry with signatures, of at most 65,535 bytes")
+    ok(seal["sigs"] and all(type(n) is int and n >= least for n, least in numbers), "a full seal")
     datetime.strptime(seal["recorded_at"], "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - the form only
-    said = [action["stream"], action["type"]]
-    ok(said == [seal["stream"], seal["type"]], "an action of its seal", seal["stream"], said)
+    action = read_json(action_bytes)
+    ok([action[key] for key in ("stream", "type")] == [seal["stream"], seal["type"]], "of its seal")
     signed = []
     for sig in seal["sigs"]:
         fits = set(sig) == {"at", "key", "path", "sig", "size"} and type(sig["path"]) is list
@@ -375,7 +377,7 @@ class Bundle:
         """Entries well-formed, in their places."""
         for path in sorted(self.files):
             folder, *names = path.split("/")
-            if folder in ("entries", "registry"):
+            if names and folder in ("entries", "registry"):
                 entry, place = read_entry(self.file(path)), tuple(map(int, names))
                 said, here = (entry["origin"], entry["index"]), (self.origin(place[0]), place[1])
                 ok(said == here and place not in self.nodes, "an entry of this place", here, said)
@@ -463,10 +465,9 @@ class Bundle:
             proof = self.file(f"proofs/{log}/{index}.tlog-proof")
             check_place(index, proof, self.heads[log], node["leaf"])
             self.count += 1
-        found = sum(path.endswith(".tlog-proof") for path in self.files) - 1
+        found = sum(path[:7] + path[-11:] == "proofs/.tlog-proof" for path in self.files) - 1
         ok(found == len(self.nodes), "proofs of these entries alone", len(self.nodes), found)
-        proof = self.file("proofs/checkpoints/round.tlog-proof")
-        data = self.file("proofs/checkpoints/round")
+        proof, data = (self.file(f"proofs/checkpoints/round{end}") for end in (".tlog-proof", ""))
         check_place(None, proof, self.heads["checkpoints"], leaf_hash(data))
         self.round = read_json(data)
         logs, at = self.round["logs"], self.manifest["sealed_at"]

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from ledger.core.note import NoteError, parse_note
 from ledger.entry.archive import encode_archive
 from tests.evidence_cases import CASES
 from tests.evidence_forge import Case, Scene, make_scene
+from tests.policy_cases import LOG, READ, REFUSED
 from tests.sealed_ledger import demo_home
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +106,29 @@ def test_an_altered_bundle_is_refused_at_its_step(
     if verdict == "failed":
         assert reached == each.step, "nothing is claimed of later steps"
         assert "✗ FAILED" in page.inner_text("#verdict")
+
+
+@needs_chromium
+@pytest.mark.parametrize(("policies", "said"), [(REFUSED, "refused"), (READ, "read")])
+def test_policies_are_read_as_the_library_reads_them(page: Page, policies, said: str):
+    read = "text => readPolicy(bytesOf(text)).then(() => 'read', () => 'refused')"
+    for name, text in policies.items():
+        assert page.evaluate(read, LOG + text) == said, name
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    "space", ["\u0085", "\u00a0", "\u1680", "\u2028", "\u3000", "\ufeff", "\u200b"]
+)
+def test_a_name_of_a_signature_has_no_space_in_it(page: Page, space: str):
+    note = f"text\n\n\u2014 a{space}b AAAAAAA=\n"
+    try:
+        parse_note(note.encode())
+        said = "read"
+    except NoteError:
+        said = "refused"
+    read = "text => { try { readNote(bytesOf(text)); return 'read'; } catch { return 'refused'; } }"
+    assert page.evaluate(read, note) == said
 
 
 @needs_chromium

@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.core.policy import PolicyError, parse_policy
+from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
+from tests.policy_cases import LOG, READ, REFUSED
+
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 
@@ -220,7 +224,6 @@ def test_it_is_one_file_of_python_3_9_and_the_standard_library():
 
 
 def test_a_quorum_is_counted_as_the_policy_says():
-    from ledger.core.policy import parse_policy
     from tests.sealed_ledger import make_sealing
 
     sealing = make_sealing("demo", 1, has_ml_dsa=False)
@@ -238,6 +241,38 @@ def test_a_quorum_is_counted_as_the_policy_says():
     ):
         with pytest.raises((verify_py.Refused, ValueError, IndexError)):
             verify_py.read_policy(wrong)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_policy_that_the_library_refuses_is_refused(name: str):
+    data = (LOG + REFUSED[name]).encode()
+    with pytest.raises(PolicyError):
+        parse_policy(data)
+    with pytest.raises((verify_py.Refused, ValueError, KeyError)):
+        verify_py.read_policy(data)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_policy_that_the_library_reads_is_read(name: str):
+    data = (LOG + READ[name]).encode()
+    policy, read = parse_policy(data), verify_py.read_policy(data)
+    assert [key.public for key in read[0]] == [line.key.public for line in policy.log_lines]
+    keys = {name: key.id for name, key in read[1].items()}
+    assert keys == {witness.name: witness.key.id for witness in policy.witnesses}
+    assert read[3] == policy.quorum
+
+
+def test_a_newer_format_comes_before_what_cannot_be_read():
+    newer = b'{"v":2}\n\xff'
+    with pytest.raises(NewerFormatError):
+        decode_entry(newer)
+    with pytest.raises(verify_py.NewerFormat):
+        verify_py.read_entry(newer)
+    for other in (newer + bytes(65_536), newer.partition(b"\n")[0]):
+        with pytest.raises(EntryError):
+            decode_entry(other)
+        with pytest.raises(verify_py.Refused, match="an entry of two lines"):
+            verify_py.read_entry(other)
 
 
 @pytest.mark.parametrize("name", ["release-0.1.zip"])
