@@ -71,7 +71,7 @@ def _check_proof(
     if proof.checkpoint != note or index not in (None, proof.index) or proof.extra:
         raise failed(
             "evidence.proof",
-            f"{path} is the proof of another index, under another checkpoint, or with an extra line",
+            f"{path} is a proof of another index or checkpoint, or has an extra line",
             expected=index,
             actual=proof.index,
         )
