@@ -237,5 +237,12 @@ def stream_id(kind: str, plain_id: str) -> str:
 
 
 def plain_id(stream: str) -> str:
-    """The id of a stream as its source writes it: the inverse of `stream_id`."""
-    return unquote(stream.partition(":")[2], errors="strict")
+    """The id of a stream as its source writes it: the inverse of `stream_id`.
+
+    What is no UTF-8 stays encoded: anybody may name such a stream, and a finding has to show it.
+    """
+    encoded = stream.partition(":")[2]
+    try:
+        return unquote(encoded, errors="strict")
+    except UnicodeDecodeError:
+        return encoded

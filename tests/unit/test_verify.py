@@ -7,9 +7,10 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consumers.cli.errors import finding_lines
 from ledger.app.genesis import genesis_entry
 from ledger.app.ports import Record
-from ledger.core.action import Action, Actor, OccurredAt, encode_action
+from ledger.core.action import Action, Actor, OccurredAt, encode_action, plain_id
 from ledger.core.canonical import encode_canonical
 from ledger.core.chain import ZERO_LINK, Head, StreamHead
 from ledger.core.findings import Verdict
@@ -110,6 +111,16 @@ def test_a_change_of_keys_that_holds_anything_is_a_finding(data: object, change:
     seal = Seal(1, ORIGIN, LEAF, AT, sigs, stream, LEAF, type_name, 1, 2)
     verification = verify([GENESIS, encode_entry(seal, body)])
     assert codes(verification) == ["signature.invalid"]
+
+
+def test_a_stream_whose_id_is_no_text_is_shown_as_it_stands() -> None:
+    stream, type_name = "dossier:%FF", "dossier.noted.v1"
+    body = encode_canonical({"data": {}, "stream": stream, "type": type_name})
+    sigs = STRANGER.sign([body])[0]
+    seal = Seal(1, ORIGIN, LEAF, AT, sigs, stream, ZERO_LINK, type_name, 1, 1)
+    (finding,) = verify([GENESIS, encode_entry(seal, body)]).findings
+    assert "dossier %FF" in "\n".join(finding_lines(finding))
+    assert plain_id("dossier:%C3%A9%20a/1") == "é a/1"
 
 
 def test_strays_are_reported_and_harm_nothing() -> None:
