@@ -165,10 +165,14 @@ class KeyRing:
     def enrol(self, key: EnrolledKey) -> None:
         """Add a key; raises `SignatureError` for a key that is no key or an id used before."""
         try:
-            public = Ed25519PublicKey.from_public_bytes(b64decode(key.public, validate=True))
+            raw = b64decode(key.public, validate=True)
+            public = Ed25519PublicKey.from_public_bytes(raw)
         except ValueError as error:
             msg = f"key {key.id}: {error}"
             raise SignatureError(msg) from error
+        if b64encode(raw).decode() != key.public:
+            msg = f"key {key.id}: {key.public!r} is no base64 in its one form"
+            raise SignatureError(msg)
         known = self._keys.get(key.id)
         if known is not None and known[0] != key:
             msg = f"key id {key.id} was used before: ids are never reused"

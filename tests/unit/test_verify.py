@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from hashlib import sha256
 
 import pytest
@@ -18,7 +19,7 @@ from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
 from ledger.entry.entry import Seal, encode_entry
-from ledger.entry.signatures import SigningKey
+from ledger.entry.signatures import EnrolledKey, KeyRing, SignatureError, SigningKey
 from ledger.entry.verify import FINDINGS_MAX, SeenHead, Verification, Verifier
 
 AT = "2026-03-02T08:00:00.000000Z"
@@ -111,6 +112,16 @@ def test_a_change_of_keys_that_holds_anything_is_a_finding(data: object, change:
     seal = Seal(1, ORIGIN, LEAF, AT, sigs, stream, LEAF, type_name, 1, 2)
     verification = verify([GENESIS, encode_entry(seal, body)])
     assert codes(verification) == ["signature.invalid"]
+
+
+def test_a_key_has_one_text() -> None:
+    key = STRANGER.enrolled()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    odd = letters[letters.index(key.public[-2]) + 1]
+    same = EnrolledKey("other", key.alg, f"{key.public[:-2]}{odd}=", key.role)
+    assert b64decode(same.public) == b64decode(key.public)
+    with pytest.raises(SignatureError, match="base64"):
+        KeyRing().enrol(same)
 
 
 def test_a_stream_whose_id_is_no_text_is_shown_as_it_stands() -> None:
