@@ -137,9 +137,19 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 _decoder: Final = msgspec.json.Decoder(Action, float_hook=refuse_float)
 
 
-@lru_cache(maxsize=65_536)
+_REMEMBERED_LETTERS_MAX: Final = 256
+"""Longer texts are looked at anew: hostile names must not fill the memory."""
+
+
 def matches(pattern: re.Pattern[str], text: str) -> bool:
     """Whether `text` has a form; remembered, because types and streams come again and again."""
+    if len(text) > _REMEMBERED_LETTERS_MAX:
+        return pattern.fullmatch(text) is not None
+    return _matches(pattern, text)
+
+
+@lru_cache(maxsize=65_536)
+def _matches(pattern: re.Pattern[str], text: str) -> bool:
     return pattern.fullmatch(text) is not None
 
 
@@ -151,7 +161,7 @@ def _check_form(field: str, text: str, pattern: re.Pattern[str]) -> None:
 
 def check_action(action: Action) -> None:
     """What the types do not say: ids, type and stream of their forms, a real instant, a known kind
-    of stream, a type of that kind.
+    of stream, its id in its one encoding, a type of that kind.
     """
     _check_form("id", action.id, _ID)
     if action.corrects or action.causes:
@@ -170,6 +180,10 @@ def check_action(action: Action) -> None:
     kind = action.stream.partition(":")[0]
     if kind not in STREAM_KINDS:
         msg = f"stream: kind {kind!r} is not one of {', '.join(sorted(STREAM_KINDS))}"
+        raise ActionError(msg, "stream", action.stream)
+    if "%" in action.stream and stream_id(kind, plain_id(action.stream)) != action.stream:
+        # `dossier:%41` beside `dossier:A` would be two streams of one dossier.
+        msg = f"stream: {action.stream!r} does not escape what must be escaped, and that alone"
         raise ActionError(msg, "stream", action.stream)
     if action.type.partition(".")[0] != kind and (kind, action.type) != FOREIGN_EVENT:
         msg = f"type: {action.type} does not belong to a stream of kind {kind!r}"

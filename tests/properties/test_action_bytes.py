@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.core.action import Action, ActionError, convert_action, decode_action, read_action
+from ledger.core.action import (
+    Action,
+    ActionError,
+    convert_action,
+    decode_action,
+    plain_id,
+    read_action,
+    stream_id,
+)
 from ledger.core.canonical import CanonicalError, decode_canonical, encode_canonical
 
 ID = "0190b2c4-0000-7000-8000-000000000000"
@@ -89,3 +98,16 @@ def test_both_ways_of_reading_agree(
     assert expected is None or quick in (None, expected)
     if edit == (b"", b"") and not changes:
         assert quick == expected is not None
+
+
+@given(st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable()))
+def test_an_id_has_one_stream(name: str) -> None:
+    stream = stream_id("dossier", name)
+    assert plain_id(stream) == name
+    assert decode_action(encode_canonical(BASE | {"stream": stream})).stream == stream
+
+
+@pytest.mark.parametrize("name", ["%41", "a%2Fb", "%C3", "%FF", "A%7E", "%E1%BB%87%2D"])
+def test_a_stream_with_a_needless_or_impossible_escape_is_refused(name: str) -> None:
+    with pytest.raises(ActionError, match="does not escape what must be escaped"):
+        decode_action(encode_canonical(BASE | {"stream": f"dossier:{name}"}))
