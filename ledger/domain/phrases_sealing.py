@@ -19,8 +19,7 @@ SEALING_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
         "ledger.witness_outage.v1": Phrase(
             "checkpoints of the log {subject} lack the witnesses of quorum {quorum} since "
             "{since_at}",
-            "các điểm kiểm của nhật ký {subject} thiếu túc số nhân chứng {quorum} từ "
-            "{since_at}",
+            "các điểm kiểm của nhật ký {subject} thiếu túc số nhân chứng {quorum} từ {since_at}",
         ),
         "ledger.witness_restored.v1": Phrase(
             "checkpoints of the log {subject} are witnessed again, up to {size} entries",
