@@ -1,49 +1,49 @@
 #!/usr/bin/env python3
 """Verifies an evidence bundle of the Procedure Audit Ledger: one file, Python 3.9 or newer alone.
 
-Written from docs/formats/evidence.md and the texts that it names (C2SP, RFC 6962, RFC 8032); it
-shares no code with the ledger. A copy lies in each bundle as verify.py: take it from somewhere else
-than the bundle that you doubt, and the fingerprint of the policy from paper.
-
     python3 verify.py BUNDLE.zip --fingerprint HEX        (or --policy policy.txt)
 
 Exit codes: 0 passed, 1 failed, 2 indeterminate; wrong use ends with 2 and a line on stderr.
+Written from docs/formats/evidence.md and the texts that it names (C2SP, RFC 6962, RFC 8032); it
+shares no code with the ledger. A copy lies in each bundle as verify.py: take it from somewhere else
+than the bundle that you doubt, and the fingerprint of the policy from paper.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
 import re
 import struct
 import sys
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64, crc32
+from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
 from hashlib import sha256, sha512
+from itertools import accumulate
 from urllib.parse import quote
-from zlib import crc32
 
 Ed25519PublicKey = MLDSA44PublicKey = None
-try:
+with suppress(ImportError):  # what is missing is done by hand, or not checked
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
-except ImportError:  # what is missing is done by hand, or not checked
-    pass
 
-N = "(0|[1-9][0-9]{0,15})"
+N, HEX, HASH = "(0|[1-9][0-9]{0,15})", "[0-9a-f]{64}", "[A-Za-z0-9+/]{43}="
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 PLACED = re.compile(
     rf"(?!entries/|registry/|proofs/).*|(entries|registry)/{N}/{N}|proofs/(policy\.txt|{N}/"
     rf"({N}\.tlog-proof|officer\.(json|leaves))|(checkpoints|{N})/checkpoint(\.tsr)?"
     r"|checkpoints/round(\.tlog-proof)?)"
 )
-UNLISTED = {"manifest.json", "manifest.note", "custody.jsonl"}
-HEX = re.compile("[0-9a-f]{64}")
-SEAL = {"prev": HEX, "stream_prev": HEX, "origin": re.compile("[!-~]+/(0|[1-9][0-9]*)")}
-SEAL["recorded_at"] = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z")
-SEAL["stream"] = re.compile("[a-z]+:([A-Za-z0-9._~/-]|%[0-9A-F]{2})+")
-SEAL["type"] = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*\.v[1-9][0-9]*")
+# Canonical JSON has one form, so that the line of a seal can be held against a pattern
+VISIBLE = r'([!#-\[\]-~]|\\["\\])+'
+SIG = rf'{{"at":{N},"key":"{VISIBLE}","path":\[("{HASH}",?)*\],"sig":"[^"]*","size":[1-9][0-9]*}}'
+SEAL = re.compile(
+    rf'{{"index":{N},"origin":"{VISIBLE}/{N}","prev":"{HEX}","recorded_at":"[0-9TZ:.-]{{27}}",'
+    rf'"sigs":\[({SIG},?)+\],"stream":"[a-z]+:([A-Za-z0-9._~/-]|%[0-9A-F]{{2}})+","stream_prev":'
+    rf'"{HEX}","type":"[a-z]+\.[a-z][a-z0-9_]*\.v[1-9][0-9]*","v":1,"version":[1-9][0-9]*}}'
+)
+UNLISTED, FOLDERS = {"manifest.json", "manifest.note", "custody.jsonl"}, ("entries", "registry")
+GENESIS, NOBODY = "ledger.genesis.v1", (b"", "")
 
 
 class Refused(ValueError):
@@ -59,10 +59,12 @@ def ok(condition, what, expected="", actual=""):
         raise Refused(what, str(expected), str(actual))
 
 
-# Ed25519 (RFC 8032 section 5.1) for where there is no library
+def same(what, expected, actual):
+    ok(expected == actual, what, expected, actual)
 
-P = 2**255 - 19
-ORDER = 2**252 + 27742317777372353535851937790883648493
+
+# Ed25519 (RFC 8032 section 5.1) for where there is no library
+P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 
 
@@ -73,36 +75,25 @@ def add(p, q):
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def decode_point(data):
-    sign, y = divmod(int.from_bytes(data, "little"), 2**255)
+@lru_cache(maxsize=64)
+def doubled(data, sign):
+    """A point, or minus it, times 2^i for each i: one key signs many entries."""
+    odd, y = divmod(int.from_bytes(data, "little"), 2**255)
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
     x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
-    ok(y < P and x * x % P == square and (x or not sign), "a point of the curve")
-    x = x if x & 1 == sign else P - x
-    return x, y, 1, x * y % P
-
-
-@lru_cache(maxsize=64)
-def table_of(data, negative):
-    """j * 16^i times a point for each i and j: one key signs many entries."""
-    (x, y, z, t), rows = decode_point(data), []
-    point = (P - x, y, z, P - t) if negative else (x, y, z, t)
-    for _ in range(64):
-        rows.append([(0, 1, 1, 0)])
-        for _ in range(16):
-            rows[-1].append(add(rows[-1][-1], point))
-        point = rows[-1][16]
-    return rows
+    ok(y < P and x * x % P == square and (x or not odd), "a point of the curve")
+    x = sign * (x if x & 1 == odd else P - x)
+    return [*accumulate(range(255), lambda p, _: add(p, p), initial=(x, y, 1, x * y % P))]
 
 
 def ed25519_by_hand(public, signature, message):
-    base, minus = table_of(b"\x58" + b"\x66" * 31, False), table_of(public, True)
-    s, total = int.from_bytes(signature[32:], "little"), (0, 1, 1, 0)
+    s = int.from_bytes(signature[32:], "little")
     k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    for at in range(64):  # s * base - k * the public key's point
-        total = add(add(total, base[at][s >> 4 * at & 15]), minus[at][k >> 4 * at & 15])
-    x, y = (each * pow(total[2], P - 2, P) % P for each in total[:2])
+    bits, points = s | k << 256, doubled(b"\x58" + b"\x66" * 31, 1) + doubled(public, -1)
+    chosen = (point for at, point in enumerate(points) if bits >> at & 1)  # s * base - k * key
+    x, y, z, _ = reduce(add, chosen, (0, 1, 1, 0))
+    x, y = x * pow(z, P - 2, P) % P, y * pow(z, P - 2, P) % P
     return s < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
 
 
@@ -119,8 +110,6 @@ def genuine(kind, public, signature, message):
 
 
 # Canonical JSON, base64, Merkle trees (RFC 6962)
-
-
 def check_value(value, depth=0):
     kind = type(value)
     plain = kind in (dict, list, str, bool) or (kind is int and abs(value) < 2**53)
@@ -138,8 +127,8 @@ def read_json(data):
 
 
 def unbase64(text, length=None):
-    data = b64decode(text, validate=True)
-    ok(b64encode(data).decode() == text and length in (None, len(data)), "base64 of this length")
+    data = a2b_base64(text)
+    ok(b2a_base64(data).decode() == f"{text}\n" and length in (None, len(data)), "base64 in form")
     return data
 
 
@@ -156,24 +145,22 @@ def root_by_path(at, size, leaf, path):
     return leaf
 
 
-def root_of(level):
-    while len(level) > 1:
-        pairs = [b"".join(level[i : i + 2]) for i in range(0, len(level), 2)]
-        level = [sha256(b"\1" + pair).digest() if len(pair) == 64 else pair for pair in pairs]
-    return level[0] if level else sha256(b"").digest()
+def root_of(leaves):
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256(b"").digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\1" + root_of(leaves[:half]) + root_of(leaves[half:])).digest()
 
 
-# Signed notes, checkpoints, policies, proofs (C2SP)
-
-
+# Signed notes, checkpoints, policies (C2SP)
 class Key:
     """A public key: kind 1 Ed25519, 4 and 6 cosignatures with Ed25519 and ML-DSA-44."""
 
-    def __init__(self, name, kind, public):
-        ok(len(public) == {1: 32, 4: 32, 6: 1312}.get(kind), "a key of a known kind")
-        ok(name and not re.search(r"[\s+]", name), "a name of a key")
-        self.name, self.kind, self.public = name, kind, public
-        self.id = sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+    def __init__(self, name, data):
+        self.name, self.kind, self.public = name, data[0], data[1:]
+        known = len(self.public) == {1: 32, 4: 32, 6: 1312}.get(self.kind)
+        ok(known and re.fullmatch(r"[^\s+]+", name), "a named key of a known kind")
+        self.id = sha256(name.encode() + b"\n" + data).digest()[:4]
 
     def verifies(self, text, blob):
         stamp = b"" if self.kind == 1 else blob[:8]
@@ -181,40 +168,28 @@ class Key:
         if self.kind == 4:
             message = f"cosignature/v1\ntime {seconds}\n{text}".encode()
         if self.kind == 6:
-            origin, size, root, extensions = read_checkpoint(text)
-            ok(not extensions, "a checkpoint without extension lines")
-            n = [bytes([len(name)]) + name for name in (self.name.encode(), origin.encode())]
-            message = b"subtree/v1\n\0" + n[0] + stamp + n[1] + struct.pack(">QQ", 0, size) + root
+            origin, size, root, _ = text.split("\n")  # and no extension lines
+            own, log = (bytes([len(name.encode())]) + name.encode() for name in (self.name, origin))
+            whole = log + struct.pack(">QQ", 0, int(size)) + unbase64(root, 32)
+            message = b"subtree/v1\n\0" + own + stamp + whole
         return seconds < 2**63 and genuine(self.kind, self.public, blob[len(stamp) :], message)
 
 
 def read_key(text):
     name, key_id, material = text.split("+", 2)
-    data = unbase64(material)
-    key = Key(name, data[0], data[1:])
-    ok(key.id.hex() == key_id, "the id of its key", key.id.hex(), key_id)
+    key = Key(name, unbase64(material))
+    same("the id of its key", key.id.hex(), key_id)
     return key
 
 
 def read_note(data):
-    whole = data.decode()
-    text, blank, block = whole.rpartition("\n\n")
-    lines, signatures = block[:-1].split("\n"), []
-    clean = len(data) <= 1_000_000 and not re.search("[\0-\x09\x0b-\x1f]", whole)
-    ok(clean and blank and block.endswith("\n") and len(lines) <= 100, "a note")
-    for line in lines:
-        dash, name, encoded = line.split(" ", 2)
-        raw = unbase64(encoded)
-        ok(dash == "\u2014" and not re.search(r"[\s+]|^$", name) and len(raw) > 4, "a signature")
-        signatures.append((name, raw[:4], raw[4:]))
-    return text + "\n", signatures
-
-
-def read_checkpoint(text):
-    *lines, rest = text.split("\n")
-    size = int(lines[1])
-    ok(not rest and all(lines) and f"{size}" == lines[1] and 0 <= size < 2**63, "a checkpoint")
-    return lines[0], size, unbase64(lines[2], 32), lines[3:]
+    text, blank, block = data.decode().rpartition("\n\n")
+    clean = len(data) <= 1_000_000 and not re.search(b"[\0-\x09\x0b-\x1f]", data)
+    # a name, and seven characters or more of base64: four bytes of a key's id, a signature
+    form = re.fullmatch("(\u2014 [^\\s+]+ [^\\s=]{7}\\S*\n){1,100}", block)
+    ok(clean and blank and form, "a note")
+    raws = [(name, unbase64(raw)) for _, name, raw in map(str.split, block[:-1].split("\n"))]
+    return text + "\n", [(name, raw[:4], raw[4:]) for name, raw in raws]
 
 
 def read_policy(data):
@@ -227,7 +202,7 @@ def read_policy(data):
         fits = len(items) <= {"log": 2, "witness": 3, "quorum": 1}.get(word, len(items))
         if fits and (word == "log" or (word == "witness" and new)):
             key, kinds = read_key(items[word == "witness"]), (1, 6) if word == "log" else (4, 6)
-            known = len(logs) < 1024 and [k.public for k in (*logs, *witnesses.values())]
+            known = [other.public for other in (*logs, *witnesses.values())]
             ok(key.kind in kinds and key.public not in known, "a key for this, once", "", key.name)
             logs += [key] * (word == "log")
             witnesses.update({items[0]: key} if word == "witness" else {})
@@ -237,76 +212,51 @@ def read_policy(data):
             known = all((n in witnesses or n in groups) and n not in once for n in names)
             ok(known and 0 < least <= len({*names}) == len(names), "a group of names above")
             once, groups[items[0]] = once | {*names}, (least, names)
-        elif fits and word == "quorum" and not new:
-            quorums.append(items[0])
         else:
-            ok(word == "" or word[0] == "#", "a line of a policy", "", line)
-        ok(len(witnesses) <= 64 and len(groups) <= 129, "at most 64 witnesses and 128 groups")
+            quorum = fits and word == "quorum" and not new
+            ok(quorum or word == "" or word[0] == "#", "a line of a policy", "", line)
+            quorums += items if quorum else []
+        small = len(logs) <= 1024 and len(witnesses) <= 64 and len(groups) <= 129
+        ok(small, "at most 1024 keys of logs, 64 witnesses and 128 groups")
     ok(data.endswith(b"\n") and len(quorums) == 1, "a whole policy with one quorum", 1, quorums)
     return logs, witnesses, groups, quorums[0]
 
 
-def check_place(index, data, head, leaf):
-    """A .tlog-proof leads from a leaf to the root of the checkpoint that it carries."""
-    top, _, note = data.partition(b"\n\n")
-    title, at, *lines = top.decode("ascii").split("\n")
-    place = int(at[6:])
-    ok((title, at) == ("c2sp.org/tlog-proof@v1", f"index {place}"), "a proof")
-    ok(note == head["data"] and index in (None, place), "a proof of this place under this note")
-    root = root_by_path(place, head["size"], leaf, [unbase64(line, 32) for line in lines])
-    ok(root == head["root"], "a path to the root", head["root"].hex(), root.hex())
-
-
 # The archive and the entries
-
-
-def write_archive(files):
-    parts, central, at = [], [], 0
-    for name, data in sorted(files.items()):
-        ok(NAME.fullmatch(name) and len(name) <= 200 and len(files) < 65536, "a name of a file")
-        raw, sizes = name.encode(), (crc32(data), len(data), len(data), len(name), 0)
-        same = struct.pack("<HHHHHLLLHH", 10, 0, 0, 0, 33, *sizes)
-        parts += [b"PK\3\4", same, raw, data]
-        central += [b"PK\1\2\x14\0", same, struct.pack("<HHHLL", 0, 0, 0, 0, at), raw]
-        at += 30 + len(raw) + len(data)
-    end = (0, 0, len(files), len(files), sum(map(len, central)), at, 0)
-    return b"".join([*parts, *central, b"PK\5\6", struct.pack("<HHHHLLH", *end)])
-
-
 def read_archive(data):
-    files, at = {}, 0
+    """The files by name, out of an archive whose headers are all the ones that they must have."""
     ok(len(data) <= 2**30, "an archive of at most a gibibyte")
+    files, central, at, form = {}, [], 0, True
     while data[at : at + 4] == b"PK\3\4":
         size, length = struct.unpack_from("<L4xH", data, at + 18)
-        begin = at + 30 + length
-        name, at = data[at + 30 : begin].decode("ascii"), begin + size
-        ok(at <= len(data) and name not in files, "a whole file, once", "", name[:80])
-        files[name] = data[begin:at]
-    ok(write_archive(files) == data, "an archive in its one form")
+        begin, end = at + 30 + length, at + 30 + length + size
+        name, content = data[at + 30 : begin].decode("ascii"), data[begin:end]
+        ok(end <= len(data) and name not in files, "a whole file, once", "", name[:80])
+        header = struct.pack("<5H3L2H", 10, 0, 0, 0, 33, crc32(content), size, size, length, 0)
+        form = form and data[at + 4 : at + 30] == header and NAME.fullmatch(name) and length <= 200
+        central += [b"PK\1\2\x14\0", header, struct.pack("<3H2L", 0, 0, 0, 0, at), name.encode()]
+        files[name], at = content, end
+    form, central = form and [*files] == sorted(files) and len(files) < 65536, b"".join(central)
+    end = (0, 0, len(files) & 65535, len(files) & 65535, len(central), at, 0)
+    form = form and data[at:] == central + b"PK\5\6" + struct.pack("<4H2LH", *end)
+    ok(form, "an archive in its one form")
     return files
 
 
 def read_entry(data):
     line, cut, action_bytes = data.partition(b"\n")
     ok(cut and len(data) < 65536, "an entry of two lines, of at most 65,535 bytes")
-    seal = read_json(line)
+    seal, signed = read_json(line), []
     if type(seal) is dict and type(seal.get("v")) is int and seal["v"] > 1:
         raise NewerFormat("of format version 1: take a newer verify.py")
-    ok(set(seal) == {*SEAL, "index", "sigs", "v", "version"} and seal["v"] == 1, "a seal")
-    ok(all(form.fullmatch(seal[key]) for key, form in SEAL.items()), "the texts of a seal")
-    numbers = [(seal["v"], 1), (seal["index"], 0), (seal["version"], 1)]
-    numbers += [pair for sig in seal["sigs"] for pair in ((sig["at"], 0), (sig["size"], 1))]
-    ok(seal["sigs"] and all(type(n) is int and n >= least for n, least in numbers), "a full seal")
+    ok(SEAL.fullmatch(line.decode()), "a full seal")
     datetime.strptime(seal["recorded_at"], "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - the form only
     action = read_json(action_bytes)
     ok([action[key] for key in ("stream", "type")] == [seal["stream"], seal["type"]], "of its seal")
-    signed = []
     for sig in seal["sigs"]:
-        fits = set(sig) == {"at", "key", "path", "sig", "size"} and type(sig["path"]) is list
-        ok(fits and re.fullmatch("[!-~]+", sig["key"]), "a signature")
         path = [unbase64(text, 32) for text in sig["path"]]
         root = root_by_path(sig["at"], sig["size"], leaf_hash(action_bytes), path)
-        message = b"pal/actions/v1\n%d\n%s\n" % (sig["size"], b64encode(root))
+        message = b"pal/actions/v1\n%d\n%s" % (sig["size"], b2a_base64(root))
         signed.append((sig["key"], unbase64(sig["sig"], 64), message))
     return {**seal, "action": action, "leaf": leaf_hash(data), "signed": signed}
 
@@ -315,89 +265,88 @@ class Bundle:
     """The steps of docs/formats/evidence.md; each leaves what later ones need."""
 
     def __init__(self, data, pinned=""):
-        self.data, self.pinned = data, pinned
-        self.findings, self.not_checked, self.steps, self.where = [], [], [], ""
-        self.manifest, self.nodes, self.keys, self.heads = {}, {}, {}, {}
+        self.data, self.pinned, self.where, self.count = data, pinned, "", 0
+        self.findings, self.not_checked, self.steps = [], [], []
+        self.manifest, self.nodes, self.keys, self.heads, self.cosigned = {}, {}, {}, {}, {}
 
     def run(self):
-        for number, step in enumerate(STEPS, 1):
-            self.count, before, ended, self.where = 0, len(self.findings), False, ""
+        steps = [step for name, step in vars(Bundle).items() if name.startswith("check_")]
+        for number, step in enumerate(steps, 1):
+            self.count, self.where, before, ended = 0, "", len(self.findings), None
             try:
                 step(self)
             except Exception as error:  # noqa: BLE001 - whatever cannot be read does not hold
-                verdict = "indeterminate" if type(error) is NewerFormat else "failed"
                 told = error.args if isinstance(error, Refused) else ("readable", "", f"{error!r}")
-                ended = self.find(verdict, *told)
+                ended = "indeterminate" if type(error) is NewerFormat else "failed"
+                self.known(False, *told, verdict=ended)
             found = [finding["verdict"] for finding in self.findings[before:]]
             if self.count or found:
                 self.steps += [(number, step.__doc__[:-1], self.count, (found or ["passed"])[-1])]
             if ended:
-                break
-        found = [finding["verdict"] for finding in self.findings]
-        return "failed" if "failed" in found else "indeterminate" if found else "passed"
+                return ended
+        return "indeterminate" if self.findings else "passed"
 
-    def find(self, verdict, what, expected="", actual=""):
-        found = {"verdict": verdict, "where": self.where, "this is not": what}
-        self.findings.append({**found, "expected": expected, "actual": actual})
-        return True
+    def known(self, condition, what, expected="", actual="", verdict="indeterminate"):
+        """What cannot be known does not end the steps: a later one may still fail."""
+        if not condition:
+            told = {"this is not": what, "expected": expected, "actual": actual}
+            self.findings.append({"verdict": verdict, "where": self.where, **told})
 
     def file(self, path):
         self.where = path
         ok(path in self.files, "in the bundle")
         return self.files[path]
 
-    def origin(self, log):
-        return f"{self.manifest['ledger']}/{log}"
-
     def check_files(self):
         """Files are those of the manifest."""
         self.files = read_archive(self.data)
-        found = self.manifest = read_json(self.file("manifest.json"))
-        listed, scope, logs = found["files"], found["scope"], [ref["log"] for ref in found["as_of"]]
-        keys, rest = ("entries", "redacted", "registry"), (found["signer"]["log"], found["logs"])
-        numbers = [found["v"], *rest, *(found["counts"][key] for key in keys)]
-        numbers += [ref[key] for ref in found["as_of"] for key in ("log", "size")]
+        found = read_json(self.file("manifest.json"))
+        listed, refs, counts = found["files"], found["as_of"], found["counts"]
+        scope, signer, logs = found["scope"], found["signer"], [ref["log"] for ref in refs]
+        numbers = [found["v"], found["logs"], signer["log"], *logs, *(ref["size"] for ref in refs)]
+        numbers += [counts[key] for key in (*FOLDERS, "redacted")]
         texts = [found[key] for key in ("ledger", "purpose", "completeness", "sealed_at")]
         texts += [found.get(key, "-") for key in ("decision_no", "requester")] + found["not_shown"]
-        texts += [ref[key] for ref in found["as_of"] for key in ("origin", "root")]
-        texts += [found["signer"]["key"], scope[scope["kind"]], *listed.values()]
-        known = scope["kind"] in ("dossier", "officer", "query") and found["v"] == 1
-        known = known and all(type(number) is int and number >= 0 for number in numbers)
-        known = known and all(type(text) is str and text for text in texts)
-        ok(known and logs == sorted(set(logs)) and logs[-1] < found["logs"], "a manifest")
+        texts += [ref[key] for ref in refs for key in ("origin", "root")]
+        texts += [signer["key"], scope[scope["kind"]], *listed.values()]
+        form = {*map(type, numbers)} == {int} and {*map(type, texts)} == {str} and all(texts)
+        form = form and min(numbers) >= 0 and found["v"] == 1 and logs == sorted({*logs})
+        form = form and scope["kind"] in ("dossier", "officer", "query")
+        ok(form and logs[-1] < found["logs"], "a manifest")
+        self.manifest, self.ledger, self.logs = found, found["ledger"], found["logs"]
         odd = sorted((UNLISTED | set(listed)) ^ set(self.files)) + sorted(UNLISTED & set(listed))
         ok(not odd, "the same in manifest and archive", "", ", ".join(odd[:5]))
         for path, expected in sorted(listed.items()):
-            actual = sha256(self.file(path)).hexdigest()
-            ok(actual == expected, "the file of the manifest", expected, actual)
+            same("the file of the manifest", expected, sha256(self.file(path)).hexdigest())
             ok(PLACED.fullmatch(path), "a file with a place in a bundle")
             self.count += 1
 
     def check_entries(self):
         """Entries well-formed, in their places."""
-        for path in sorted(self.files):
+        for path in self.files:
             folder, *names = path.split("/")
-            if names and folder in ("entries", "registry"):
-                entry, place = read_entry(self.file(path)), tuple(map(int, names))
-                said, here = (entry["origin"], entry["index"]), (self.origin(place[0]), place[1])
-                ok(said == here and place not in self.nodes, "an entry of this place", here, said)
-                self.nodes[place] = {"folder": folder, **entry}
+            if names and folder in FOLDERS:
+                (log, index), entry = map(int, names), read_entry(self.file(path))
+                here, said = (f"{self.ledger}/{log}", index), (entry["origin"], entry["index"])
+                new = (log, index) not in self.nodes
+                ok(said == here and new, "an entry of this place", here, said)
+                self.nodes[log, index] = {"folder": folder, **entry}
                 self.count += 1
         redacted = read_json(self.file("redactions.json"))
         order = [(item["log"], item["index"]) for item in redacted["redactions"]]
-        ok(f"{redacted['v']}" == "1" and order == sorted(set(order)), "redactions in order")
+        ok(repr(redacted["v"]) == "1" and order == sorted(set(order)), "redactions in order")
         for item in redacted["redactions"]:
-            place, numbers = (item["log"], item["index"]), (item["log"], item["version"] - 1)
-            fits = len(item) == 6 and item["reason"] and HEX.fullmatch(item["leaf"])
-            fits = fits and all(type(n) is int and n >= 0 for n in (*numbers, item["index"]))
-            ok(fits and place not in self.nodes, "a redaction of an entry not shown", "", place)
-            leaf = {"leaf": bytes.fromhex(item["leaf"]), "folder": "redacted"}
-            self.nodes[place] = {"stream": item["stream"], "version": item["version"], **leaf}
+            place = item["log"], item["index"]
+            form = [type(item[key]) for key in sorted(item)] == [int, str, int, str, str, int]
+            form = form and min(place) >= 0 < item["version"] and item["reason"] and item["stream"]
+            form = form and re.fullmatch(HEX, item["leaf"]) and place not in self.nodes
+            ok(form, "a redaction of an entry not shown", "", place)
+            self.nodes[place] = {**item, "leaf": bytes.fromhex(item["leaf"]), "folder": "redacted"}
         self.nodes = dict(sorted(self.nodes.items()))
         folders = [node["folder"] for node in self.nodes.values()]
         actual = {name: folders.count(name) for name in ("entries", "redacted", "registry")}
         expected = {name: self.manifest["counts"][name] for name in actual}
-        ok(actual == expected, "as many entries as the manifest says", expected, actual)
+        same("as many entries as the manifest says", expected, actual)
 
     def check_signatures(self):
         """Signatures of officers and systems."""
@@ -405,134 +354,131 @@ class Bundle:
         for (log, index), node in self.nodes.items():
             self.where = f"log {log} index {index}"
             ok("action" in self.nodes.get((log, 0), ()), "of a log that shows its genesis")
-            if "action" not in node:
-                continue
-            own, data = node["stream"] == f"ledger:{node['origin']}", node["action"].get("data")
-            if index == 0 or node["type"] == "ledger.genesis.v1":
-                said = [own, index, node["type"], data["name"], data["log"], data["logs"]]
-                ledger, logs = self.manifest["ledger"], self.manifest["logs"]
-                here = [True, 0, "ledger.genesis.v1", ledger, log, logs]
-                ok(said == here, "the genesis of this log", here, said)
-                self.apply(log, node["type"], data)
-            for key, signature, message in node["signed"]:
-                public, role = self.keys.get((log, key), (b"", ""))
+            own, kind = node["stream"] == f"ledger:{self.ledger}/{log}", node.get("type")
+            data = node.get("action", {}).get("data")
+            if index == 0 or kind == GENESIS:
+                here = [True, 0, GENESIS, self.ledger, log, self.logs]
+                said = [own, index, kind, data["name"], data["log"], data["logs"]]
+                same("the genesis of this log", here, said)
+                self.apply(log, kind, data)
+            for key, *signed in node.get("signed", ()):
+                public, role = self.keys.get((log, key), NOBODY)
                 ok(role == "ledger" or (role and not own), "signed by an enrolled key", "", key)
-                fits = (key, signature, message) in seen or genuine(1, public, signature, message)
-                ok(fits, "what this key signed", "", key)
-                seen.add((key, signature, message))
+                once = (public, *signed)
+                ok(once in seen or genuine(1, *once), "what this key signed", "", key)
+                seen.add(once)
             if own and index:
-                self.apply(log, node["type"], data)
+                self.apply(log, kind, data)
         self.count = len(seen)
 
     def apply(self, log, kind, data):
         """What the log's own stream says of keys; a revoked id stays without one."""
         if kind == "ledger.key_revoked.v1":
-            self.keys[log, data["key_id"]] = (b"", "")
-        keys = data["keys"] if kind == "ledger.genesis.v1" else []
-        for key in [data["key"]] if kind == "ledger.key_enrolled.v1" else keys:
+            self.keys[log, data["key_id"]] = NOBODY
+        added = {GENESIS: "keys", "ledger.key_enrolled.v1": "key"}.get(kind)
+        for key in () if not added else data[added] if kind == GENESIS else [data[added]]:
             new = unbase64(key["public"], 32), key["role"]
             ok(key["alg"] == "Ed25519" and new[1] in ("ledger", "source"), "a key", "", key)
             known = self.keys.setdefault((log, key["id"]), new)
-            ok(known in (new, (b"", "")), "a key id used for the first time", "", key["id"])
+            ok(known in (new, NOBODY), "a key id used for the first time", "", key["id"])
 
     def check_chain(self):
         """Links of the log and of the streams."""
-        streams = {}
+        streams, start = {}, {"version": 0, "leaf": bytes(32)}
         for (log, index), node in self.nodes.items():
-            version, last = node["version"], streams.get((log, node["stream"]))
+            version, last = node["version"], streams.get((log, node["stream"]), start)
             self.where = f"{node['stream']} version {version}, index {index}"
-            ok(last is None or last["version"] < version, "a version that grows with the index")
+            ok(last["version"] < version, "a version that grows with the index")
             streams[log, node["stream"]] = node
-            last = last if last and last["version"] + 1 == version else None
-            links = ("prev", index == 0, self.nodes.get((log, index - 1)))
-            for field, first, before in (links, ("stream_prev", version == 1, last)):
-                if "action" in node and (first or before):
-                    expected = "0" * 64 if first else before["leaf"].hex()
-                    ok(node[field] == expected, f"linked by {field}", expected, node[field])
+            before = self.nodes.get((log, index - 1)) if index else start
+            last = last if last["version"] + 1 == version else None
+            for field, earlier in (("prev", before), ("stream_prev", last)):
+                if "action" in node and earlier:
+                    same(f"linked by {field}", earlier["leaf"].hex(), node[field])
                     self.count += 1
 
     def check_proofs(self):
         """The log holds them all."""
         refs = {ref["log"]: ref for ref in self.manifest["as_of"]}
         for log in (*refs, "checkpoints"):
-            data = self.file(f"proofs/{log}/checkpoint")
-            text, signatures = read_note(data)
-            origin, size, root, _ = read_checkpoint(text)
-            ok(origin == self.origin(log), "the checkpoint of this log", self.origin(log), origin)
-            head = {"data": data, "text": text, "signatures": signatures, "origin": origin}
-            self.heads[log] = {"size": size, "root": root, **head}
-        for (log, index), node in self.nodes.items():
-            proof = self.file(f"proofs/{log}/{index}.tlog-proof")
-            check_place(index, proof, self.heads[log], node["leaf"])
-            self.count += 1
+            text, signatures = read_note(data := self.file(f"proofs/{log}/checkpoint"))
+            origin, decimal, root, *more = text[:-1].split("\n")
+            size, form = int(decimal), origin and all(more)
+            ok(form and f"{size}" == decimal and 0 <= size < 2**63, "a checkpoint")
+            same("the checkpoint of this log", f"{self.ledger}/{log}", origin)
+            self.heads[log] = data, text, signatures, origin, size, unbase64(root, 32)
+        data = self.file("proofs/checkpoints/round")
+        places = [(log, index, node["leaf"]) for (log, index), node in self.nodes.items()]
+        for log, name, leaf in (*places, ("checkpoints", "round", leaf_hash(data))):
+            note, _, _, _, size, root = self.heads[log]
+            top, _, carried = self.file(f"proofs/{log}/{name}.tlog-proof").partition(b"\n\n")
+            title, at, *lines = top.decode("ascii").split("\n")
+            index = int(at[6:])
+            ok((title, at) == ("c2sp.org/tlog-proof@v1", f"index {index}"), "a proof")
+            ok(carried == note and name in ("round", index), "a proof of this place and note")
+            found = root_by_path(index, size, leaf, [unbase64(line, 32) for line in lines])
+            same("a path to the root", root.hex(), found.hex())
+            self.count += log != "checkpoints"
         found = sum(path[:7] + path[-11:] == "proofs/.tlog-proof" for path in self.files) - 1
-        ok(found == len(self.nodes), "proofs of these entries alone", len(self.nodes), found)
-        proof, data = (self.file(f"proofs/checkpoints/round{end}") for end in (".tlog-proof", ""))
-        check_place(None, proof, self.heads["checkpoints"], leaf_hash(data))
+        same("proofs of these entries alone", len(self.nodes), found)
         self.round = read_json(data)
-        logs, at = self.round["logs"], self.manifest["sealed_at"]
-        names = [self.origin(log) for log in range(self.manifest["logs"])]
-        ok([log["origin"] for log in logs] == names and self.round["v"] == 1, "every log, in order")
-        ok(self.round["sealed_at"] == at, "of the manifest's time", at, self.round["sealed_at"])
+        logs, names = self.round["logs"], [f"{self.ledger}/{log}" for log in range(self.logs)]
+        ok([log["origin"] for log in logs] == names and repr(self.round["v"]) == "1", "every log")
+        same("of the manifest's time", self.manifest["sealed_at"], self.round["sealed_at"])
         for log, ref in refs.items():
-            head = self.heads[log]["origin"], self.heads[log]["size"], self.heads[log]["root"].hex()
+            head = *self.heads[log][3:5], self.heads[log][5].hex()
             said = [(each["origin"], each["size"], each["root"]) for each in (ref, logs[log])]
             ok(said == [head, head], f"one checkpoint of log {log}", head, said)
             self.count += 1
 
     def check_checkpoints(self):
         """Checkpoints signed by the log's keys."""
-        data = self.file("proofs/policy.txt")
-        actual = sha256(data).hexdigest()
-        if not self.pinned:
-            self.find("indeterminate", "pinned from outside", "a policy or fingerprint", actual)
+        actual = sha256(data := self.file("proofs/policy.txt")).hexdigest()
+        self.known(self.pinned, "pinned from outside", "a policy or fingerprint", actual)
         ok(self.pinned in ("", actual), "the policy that is pinned", self.pinned, actual)
         logs, self.witnesses, self.groups, self.quorum = read_policy(data)
-        for head in self.heads.values():
-            self.where = f"checkpoint of {head['origin']}"
-            own, found = [key for key in logs if key.name == head["origin"]], {True: [], None: []}
-            if not own:
-                self.find("indeterminate", "of a log whose key the policy names")
-            for name, key_id, blob in head["signatures"]:
+        for _, text, signatures, origin, _, _ in self.heads.values():
+            self.where = f"checkpoint of {origin}"
+            own, found = [key for key in logs if key.name == origin], {True: [], None: []}
+            self.known(own, "of a log whose key the policy names")
+            for name, key_id, blob in signatures:
                 for key in (*own, *self.witnesses.values()):
                     if (key.name, key.id) == (name, key_id):
-                        verified = key.verifies(head["text"], blob)
+                        verified = key.verifies(text, blob)
                         ok(verified is not False, "signed as it says", name, "another text's")
                         found[verified].append(key)
             ok(set(own) <= {*found[True], *found[None]}, "signed by every key of the log")
-            self.count += sum(key in found[True] for key in own)
-            if own and not set(own) & set(found[True]):
-                self.find("indeterminate", "signed in a way that can be checked here")
-            unchecked = [f"{len(found[None])} ML-DSA-44 signatures, {self.where}"]
-            self.not_checked += unchecked if found[None] else []
-            head["cosigned"] = [key for key in found[True] if key not in own]
+            checked = sum(key in found[True] for key in own)
+            self.known(checked or not own, "signed in a way that can be checked here")
+            self.count += checked
+            if found[None]:
+                self.not_checked += [f"{len(found[None])} ML-DSA-44 signatures, {self.where}"]
+            self.cosigned[origin] = [key for key in found[True] if key not in own]
 
     def check_witnesses(self):
         """Witnesses of the checkpoints."""
-        asked = list(self.heads.values()) if self.quorum != "none" else []
+        asked = self.cosigned if self.quorum != "none" else {}
         self.not_checked += [] if asked else ["witnesses: the policy asks for none"]
-        for head in asked:
-            self.where, names = head["origin"], [key.name for key in head["cosigned"]]
-            reached = {name for name, key in self.witnesses.items() if key in head["cosigned"]}
+        for self.where, keys in asked.items():
+            names = ", ".join(key.name for key in keys) or "none"
+            reached = {name for name, key in self.witnesses.items() if key in keys}
             for name, (least, members) in self.groups.items():
-                reached |= {name} if sum(map(reached.__contains__, members)) >= least else set()
-            self.count += len(names)
-            if self.quorum not in reached:
-                self.find("indeterminate", "witnessed", self.quorum, ", ".join(names) or "none")
+                reached |= {name} if len(reached.intersection(members)) >= least else set()
+            self.count += len(keys)
+            self.known(self.quorum in reached, "witnessed", self.quorum, names)
 
     def check_completeness(self):
         """Complete as the scope says."""
-        scope, logs = self.manifest["scope"], range(len(self.round["logs"]))
-        logs = logs if scope["kind"] == "officer" else ()
+        scope = self.manifest["scope"]
+        logs = range(self.logs if scope["kind"] == "officer" else 0)
         own = [(at, node) for at, node in self.nodes.items() if node["folder"] != "registry"]
         actual = sum("/officer." in path and path.startswith("proofs/") for path in self.files)
-        ok(actual == 2 * len(logs), "two officer files for each log", 2 * len(logs), actual)
+        same("two officer files for each log", 2 * len(logs), actual)
         if scope["kind"] == "dossier":
             ok(own, "with an entry of the dossier")
             stream = "dossier:" + quote(scope["dossier"], safe="/")
             for version, (_, node) in enumerate(own, 1):
-                said = node["stream"], node["version"]
-                ok(said == (stream, version), "without gap or other", (stream, version), said)
+                same("without gap or other", (stream, version), (node["stream"], node["version"]))
                 self.count += 1
         for log in logs:
             leaves = iter(self.officer_leaves(log))  # each `in` goes on behind the last one found
@@ -551,50 +497,47 @@ class Bundle:
         officer, logged = self.manifest["scope"]["officer"], self.round["logs"][log]
         proof = read_json(self.file(f"proofs/{log}/officer.json"))
         leaves, size, empty = proof["leaves"], proof["officers"], root_of([]).hex()
-        said = [proof["officer"], proof["origin"], proof["size"], size, proof["v"]]
-        here = [officer, logged["origin"], logged["size"], logged["officers"], 1]
-        ok(said == here, "a proof of this officer in this log", here, said)
+        said = [proof[key] for key in ("officer", "origin", "size", "officers", "v")]
+        here = [officer, *(logged[key] for key in ("origin", "size", "officers")), 1]
+        same("a proof of this officer in this log", here, said)
         for leaf in leaves:
-            text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf)
-            path = [bytes.fromhex(HEX.fullmatch(value)[0]) for value in leaf["path"]]
-            root = root_by_path(leaf["position"], size, leaf_hash(text.encode()), path).hex()
+            text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf).encode()
+            path = [bytes.fromhex(re.fullmatch(HEX, value)[0]) for value in leaf["path"]]
+            root = root_by_path(leaf["position"], size, leaf_hash(text), path).hex()
             fits = leaf["count"] and root == logged["officers_root"]
             ok(fits, "under the root of the round", "", root)
         places = [(leaf["officer"].encode(), leaf["position"]) for leaf in leaves]
         present = [name for name, _ in places] == [officer.encode()]
         counted = [leaves[0]["count"], leaves[0]["root"]] if present else [0, empty]
-        if not present:  # the neighbours of the place where the officer would stand
-            place = next((at for name, at in places if name > officer.encode()), size)
-            beside = [(at < place, at) for at in (place - 1, place) if 0 <= at < size]
-            said = [(name < officer.encode(), at) for name, at in places]
-            known = said == beside and (size or logged["officers_root"] == empty)
-            ok(known, "a proof of absence", beside, said)
-        *lines, rest = self.file(f"proofs/{log}/officer.leaves").decode("ascii").split("\n")
-        ok(not rest and all(map(HEX.fullmatch, lines)), "one hash on each line")
-        found = [bytes.fromhex(line) for line in lines]
-        said = [len(found), root_of(found).hex()]
-        ok(said == counted, "as many entries, under one root", counted, said)
+        # where the officer is absent: the neighbours of the place where he would stand
+        place = next((at for name, at in places if name > officer.encode()), size)
+        beside = [(at < place, at) for at in (place - 1, place) if 0 <= at < size]
+        said = [(name < officer.encode(), at) for name, at in places]
+        absent = said == beside and (size or logged["officers_root"] == empty)
+        ok(present or absent, "a proof of absence", beside, said)
+        lines = self.file(f"proofs/{log}/officer.leaves").decode("ascii")
+        ok(re.fullmatch(f"({HEX}\n)*", lines), "one hash on each line")
+        found = [bytes.fromhex(line) for line in lines.split()]
+        same("as many entries, under one root", counted, [len(found), root_of(found).hex()])
         return found
 
     def check_manifest(self):
         """Manifest signed by the ledger."""
         signer, (text, signatures) = self.manifest["signer"], read_note(self.file("manifest.note"))
-        public, role = self.keys.get((signer["log"], signer["key"]), (b"", ""))
+        public, role = self.keys.get((signer["log"], signer["key"]), NOBODY)
         ok(role == "ledger", "signed by a key of role ledger", "", signer["key"])
-        expected = f"pal/evidence/v1\n{sha256(self.files['manifest.json']).hexdigest()}\n"
-        ok(text == expected, "a note over this manifest", expected, text)
-        key, ((name, key_id, blob),) = Key(self.origin(signer["log"]), 1, public), signatures
-        fits = (name, key_id) == (key.name, key.id) and key.verifies(text, blob)
-        ok(fits, "signed by the signer", key.name, name)
+        expected = sha256(self.files["manifest.json"]).hexdigest()
+        same("a note over this manifest", f"pal/evidence/v1\n{expected}\n", text)
+        ((name, key_id, blob),) = signatures
+        key = Key(f"{self.ledger}/{signer['log']}", b"\1" + public)
+        signed = (name, key_id) == (key.name, key.id) and key.verifies(text, blob)
+        ok(signed, "signed by the signer", key.name, name)
         self.count += 1
 
     def check_times(self):
         """Trusted time of the checkpoints."""
         tokens = sum(path.endswith("/checkpoint.tsr") for path in self.files)
         self.not_checked += [f"trusted time: {tokens} tokens (RFC 3161)"] if tokens else []
-
-
-STEPS = [step for name, step in vars(Bundle).items() if name.startswith("check_")]
 
 
 def main():

@@ -94,7 +94,7 @@ def test_a_signature_has_one_form():
 def test_points_that_are_none():
     for data in (b"\xff" * 32, (2).to_bytes(32, "little"), b"\x01" + b"\0" * 30 + b"\x80"):
         with pytest.raises(verify_py.Refused):
-            verify_py.decode_point(data)
+            verify_py.doubled(data, 1)
 
 
 def test_by_hand_as_the_library():
