@@ -10,7 +10,7 @@ import importlib.util
 import json
 import random
 import sys
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -307,3 +307,31 @@ def test_the_verifier_inside_an_earlier_bundle_verifies_one_of_today(tmp_path: P
     sealing = demo_home(tmp_path / "home")
     data = encode_archive(files_of(export(tmp_path / "home", OfficerScope("desk.lam"))))
     assert module.Bundle(data, sha256(sealing.policy.encode()).hexdigest()).run() == "passed"
+
+
+def test_a_signature_counts_for_the_key_of_its_own_log_alone():
+    """Two logs may call different keys by one id: what one signed is nothing in the other."""
+    keys = [Ed25519PrivateKey.from_private_bytes(bytes([log]) * 32) for log in range(2)]
+    signed = [("k", keys[0].sign(b"text"), b"text")]
+    bundle = verify_py.Bundle(b"")
+    bundle.ledger, bundle.logs = "demo", 2
+    for log, key in enumerate(keys):
+        public = b64encode(key.public_key().public_bytes_raw()).decode()
+        enrolled = {"alg": "Ed25519", "id": "k", "public": public, "role": "ledger"}
+        data = {"keys": [enrolled], "log": log, "logs": 2, "name": "demo"}
+        genesis = {"type": "ledger.genesis.v1", "action": {"data": data}, "signed": signed}
+        bundle.nodes[log, 0] = {"stream": f"ledger:demo/{log}", **genesis}
+    with pytest.raises(verify_py.Refused, match="what this key signed"):
+        bundle.check_signatures()
+    assert bundle.where == "log 1 index 0"
+
+
+def test_a_manifest_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from ledger.entry.archive import encode_archive
+
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(encode_archive({"manifest.json": b"[]"}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["verify.py", str(path)])
+        assert verify_py.main() == 1
+    assert capsys.readouterr().out.startswith("FAILED")
