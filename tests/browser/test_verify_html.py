@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, sync_playwright
 
 from ledger.core.note import NoteError, parse_note
@@ -206,3 +207,36 @@ def test_the_policy_names_exactly_its_script_and_style():
         digest = b64encode(sha256(inside.encode()).digest()).decode()
         assert f"{name} 'sha256-{digest}'" in policy[1]
     assert not re.search(r"\b(?:src|href)=|https?:|@import|url\(", text)
+
+
+@needs_chromium
+def test_a_signature_counts_for_the_key_of_its_own_log_alone(page: Page) -> None:
+    """Two logs may call different keys by one id: what one signed is nothing in the other."""
+    keys = [Ed25519PrivateKey.from_private_bytes(bytes([log]) * 32) for log in range(2)]
+    public = [b64encode(key.public_key().public_bytes_raw()).decode() for key in keys]
+    signature = b64encode(keys[0].sign(b"text")).decode()
+    said = page.evaluate(
+        """async ([publics, signed]) => {
+          const bundle = new Bundle(new Uint8Array(), "");
+          const kind = "ledger.genesis.v1";
+          bundle.manifest = {ledger: "demo", logs: 2};
+          bundle.nodes = new Map();
+          const signature = unbase64(signed, 64), message = bytesOf("text");
+          publics.forEach((text, log) => {
+            const keys = [{alg: "Ed25519", id: "k", public: text, role: "ledger"}];
+            const data = {keys, log, logs: 2, name: "demo"};
+            bundle.nodes.set(`${log}/0`, {
+              log, index: 0, stream: `ledger:demo/${log}`, action: {data},
+              seal: {origin: `demo/${log}`, type: kind}, signed: [{key: "k", signature, message}],
+            });
+          });
+          try {
+            await bundle.checkSignatures();
+          } catch (error) {
+            return [error.message, bundle.where];
+          }
+          return ["accepted", bundle.where];
+        }""",
+        [public, signature],
+    )
+    assert said == ["what this key signed", "log 1 index 0"]
