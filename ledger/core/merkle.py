@@ -136,16 +136,13 @@ def subtrees_of(first: int, leaves: Sequence[bytes]) -> list[tuple[int, bytes]]:
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
-    """The RFC 6962 root of a list of leaf hashes, level by level: faster than one by one."""
+    """The RFC 6962 root of a list of leaf hashes."""
     for leaf in leaves:
         _check_hash(leaf)
-    level = list(leaves)
-    while len(level) > 1:
-        # A node without a sibling is carried up as it is.
-        odd = level[len(level) & ~1 :]
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
-    return level[0] if level else EMPTY_ROOT
+    accumulator = RootAccumulator()
+    for subtree in subtrees_of(0, leaves):
+        accumulator.append_subtree(*subtree)
+    return accumulator.root()
 
 
 def prove_all_inclusions(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[bytes, ...]]]:

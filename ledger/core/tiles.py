@@ -12,7 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from ledger.core.merkle import HASH_BYTES, NodeReader, ProofError, leaf_hash, read_root, root_of
+from ledger.core.merkle import (
+    HASH_BYTES,
+    NodeReader,
+    ProofError,
+    complete_root,
+    leaf_hash,
+    read_root,
+)
 
 WIDTH_MAX: Final = 256
 LEVEL_MAX: Final = 63
@@ -155,7 +162,7 @@ def nodes_of_tiles(read: TileReader, size: int) -> NodeReader:
         if tile not in kept:
             kept[tile] = read_tile(read, tile)
         begin, end = place * HASH_BYTES, (place + (1 << above)) * HASH_BYTES
-        return root_of(split_hashes(kept[tile][begin:end]))
+        return complete_root(split_hashes(kept[tile][begin:end]))
 
     return read_node
 
@@ -212,7 +219,7 @@ class GrowingTree:
                 return full
             number = (self.size >> (_LEVEL_BITS * (level + 1))) - 1
             full.append((Tile(level, number, WIDTH_MAX), b"".join(hashes)))
-            value, level = root_of(hashes), level + 1
+            value, level = complete_root(hashes), level + 1
             hashes.clear()
 
     def partial_tiles(self) -> Iterator[tuple[Tile, bytes]]:
