@@ -21,7 +21,7 @@ from consumers.cli.moments import (
     show_within,
 )
 from consumers.cli.options import NO_REVEAL, Lang, Reading, Reveal
-from consumers.cli.output import Column, format_cells, show_rows, show_value, write
+from consumers.cli.output import Column, format_cells, show_value, write
 from consumers.cli.reveal import Revealer
 from consumers.cli.session import View, view
 from consumers.cli.terminal import paint, safe_text, say
@@ -86,17 +86,7 @@ def dossiers(
         )
         shown.banner()
         rows = ({**_state_row(state), "late": is_late(state, at)} for state in states)
-        shown.gave(
-            show_rows(
-                "dossiers",
-                COLUMNS,
-                rows,
-                basis=shown.basis(" ".join(words)),
-                form=reading.format,
-                lang=reading.language,
-                limit=reading.row_limit,
-            )
-        )
+        shown.show_rows("dossiers", COLUMNS, rows, " ".join(words))
         if late:
             closed = sum(bool(state.delivered_at or state.ended_at) for state in states)
             say(told("late.parts", reading.language, closed=closed, open=len(states) - closed))

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from consumers.cli.audited import free
 from consumers.cli.errors import PASSED, UsageError
 from consumers.cli.options import Reading
-from consumers.cli.output import Column, show_rows
+from consumers.cli.output import Column
 from consumers.cli.session import view
 
 if TYPE_CHECKING:
@@ -73,17 +73,7 @@ def duties(
             for item in found
             if result in {"all", item.found.result} and duty in {"", item.found.duty}
         )
-        shown.gave(
-            show_rows(
-                "duties",
-                COLUMNS,
-                rows,
-                basis=shown.basis(" ".join(words)),
-                form=reading.format,
-                lang=reading.language,
-                limit=reading.row_limit,
-            )
-        )
+        shown.show_rows("duties", COLUMNS, rows, " ".join(words))
     return PASSED
 
 

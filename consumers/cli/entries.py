@@ -15,7 +15,7 @@ from consumers.cli.errors import PASSED, NotFoundError, UsageError
 from consumers.cli.filters import KEYS, Filter, parse_filter
 from consumers.cli.moments import machine_instant, show_instant, show_within
 from consumers.cli.options import NO_REVEAL, Lang, Reading, Reveal
-from consumers.cli.output import Column, show_rows, write
+from consumers.cli.output import Column, write
 from consumers.cli.reveal import Revealer
 from consumers.cli.session import View, view
 from consumers.cli.terminal import paint, safe_text, say
@@ -96,23 +96,8 @@ def events(
         shown.banner()
         revealer = _revealer(shown, reveal)
         rows = (event_row(row, reading.language, revealer) for row in chosen_rows(shown, chosen))
-        _show("events", rows, shown, " ".join(words))
+        shown.show_rows("events", shown.columns(COLUMNS), rows, " ".join(words))
     return PASSED
-
-
-def _show(kind: str, rows: Iterable[Mapping[str, Any]], shown: View, chosen: str) -> None:
-    reading = shown.reading
-    shown.gave(
-        show_rows(
-            kind,
-            shown.columns(COLUMNS),
-            rows,
-            basis=shown.basis(chosen),
-            form=reading.format,
-            lang=reading.language,
-            limit=reading.row_limit,
-        )
-    )
 
 
 def _revealer(shown: View, reveal: Reveal) -> Revealer:
@@ -141,7 +126,7 @@ def dossier_events(
         shown.banner()
         revealer = _revealer(shown, reveal)
         made = (event_row(row, reading.language, revealer) for row in rows)
-        _show("dossier_events", made, shown, f"dossier:{dossier}")
+        shown.show_rows("dossier_events", shown.columns(COLUMNS), made, f"dossier:{dossier}")
     return PASSED
 
 
@@ -180,17 +165,7 @@ def find(query: str, *, reading: Reading = Reading()) -> int:  # noqa: B008 - fr
             }
             for hit in hits
         )
-        shown.gave(
-            show_rows(
-                "find",
-                shown.columns(columns),
-                rows,
-                basis=shown.basis(query),
-                form=reading.format,
-                lang=reading.language,
-                limit=reading.row_limit,
-            )
-        )
+        shown.show_rows("find", shown.columns(columns), rows, query)
     return PASSED
 
 
@@ -222,17 +197,7 @@ def replay(
         shown.banner()
         if reading.format != "table":
             columns = (*shown.columns(COLUMNS)[:-2], Column("changes"))
-            shown.gave(
-                show_rows(
-                    "replay",
-                    columns,
-                    rows,
-                    basis=shown.basis(basis),
-                    form=reading.format,
-                    lang=reading.language,
-                    limit=reading.row_limit,
-                )
-            )
+            shown.show_rows("replay", columns, rows, basis)
             return PASSED
         # What is held back until it is recorded cannot be stepped through.
         shown.gave(_tell(rows, shown, wait=step and sys.stdin.isatty() and not reading.inspection))

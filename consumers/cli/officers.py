@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -19,7 +19,7 @@ from consumers.cli.moments import (
     show_instant,
 )
 from consumers.cli.options import Lang, Reading
-from consumers.cli.output import Column, Row, format_cells, show_rows, show_value, write
+from consumers.cli.output import Column, format_cells, show_value, write
 from consumers.cli.session import View, view
 from consumers.cli.terminal import paint, safe_text
 from consumers.cli.texts import text
@@ -43,7 +43,7 @@ def officers(*, reading: Reading = Reading()) -> int:  # noqa: B008 - frozen; cy
         shown.banner()
         columns = (Column("officer"), Column("entries", "number"), Column("dossiers", "number"))
         rows = (msgspec.structs.asdict(row) for row in list_officers(store))
-        _rows("officers", columns, rows, shown)
+        shown.show_rows("officers", columns, rows)
     return PASSED
 
 
@@ -70,30 +70,16 @@ def handovers(
                 Column("officer"),
                 Column("other"),
             )
-            _rows("returns", shown_columns, map(msgspec.structs.asdict, list_returns(store)), shown)
+            rows = map(msgspec.structs.asdict, list_returns(store))
+            shown.show_rows("returns", shown_columns, rows, "returns")
             return PASSED
         columns = (Column("from"), Column("to"), Column("count", "number"))
-        rows = (
+        pairs = (
             {"from": row.giver, "to": row.receiver, "count": row.count}
             for row in list_handovers(store)
         )
-        _rows("handovers", columns, rows, shown)
+        shown.show_rows("handovers", columns, pairs)
     return PASSED
-
-
-def _rows(kind: str, columns: Sequence[Column], rows: Iterable[Row], shown: View) -> None:
-    reading = shown.reading
-    shown.gave(
-        show_rows(
-            kind,
-            columns,
-            rows,  # rows of any struct
-            basis=shown.basis("returns" if kind == "returns" else ""),
-            form=reading.format,
-            lang=reading.language,
-            limit=reading.row_limit,
-        )
-    )
 
 
 def report(

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from consumers.cli.errors import PASSED, NotFoundError
 from consumers.cli.moments import parse_moment
 from consumers.cli.options import Reading
-from consumers.cli.output import Column, show_rows
+from consumers.cli.output import Column
 from consumers.cli.session import view
 from consumers.cli.texts import text as told
 
@@ -62,17 +62,7 @@ def registry(
             }
             for fact, value, entry in found
         )
-        shown.gave(
-            show_rows(
-                "registry",
-                COLUMNS,
-                rows,
-                basis=shown.basis(f"{kind}:{name} on:{day}"),
-                form=reading.format,
-                lang=reading.language,
-                limit=reading.row_limit,
-            )
-        )
+        shown.show_rows("registry", COLUMNS, rows, f"{kind}:{name} on:{day}")
     return PASSED
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from consumers.cli.audited import Looked, audited
 from consumers.cli.errors import NotFoundError, UsageError, finding_lines
 from consumers.cli.moments import parse_moment, show_instant
 from consumers.cli.options import NO_REVEAL, Common, Reading, Reveal
-from consumers.cli.output import Basis, Column, basis_of, write
+from consumers.cli.output import Basis, Column, Row, basis_of, show_rows, write
 from consumers.cli.terminal import paint, progress, say
 from consumers.cli.texts import text
 from ledger.core.chain import Head
@@ -65,6 +65,24 @@ class View:
         """Note how many rows were shown: at most the limit."""
         limit = self.reading.row_limit
         self.looked.rows += min(rows, limit) if limit else rows
+
+    def show_rows(
+        self, kind: str, columns: Sequence[Column], rows: Iterable[Row], chosen: str = ""
+    ) -> None:
+        """Write rows in the format asked for, with the basis and its filter in words; note how
+        many there were."""
+        reading = self.reading
+        self.gave(
+            show_rows(
+                kind,
+                columns,
+                rows,
+                basis=self.basis(chosen),
+                form=reading.format,
+                lang=reading.language,
+                limit=reading.row_limit,
+            )
+        )
 
     def basis(self, chosen: str = "") -> Basis:
         """The basis of an answer, with its filter in words."""
