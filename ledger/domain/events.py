@@ -123,6 +123,7 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("E70", "inspection.opened.v1", i.InspectionOpened),
     ("E71", "inspection.evidence_requested.v1", i.EvidenceRequested),
     ("E71", "inspection.evidence_exported.v1", i.EvidenceExported),
+    ("E71", "inspection.redaction_approved.v1", i.RedactionApproved),
     ("E72", "inspection.legal_hold_placed.v1", i.LegalHoldPlaced),
     ("E72", "inspection.legal_hold_released.v1", i.LegalHoldReleased),
     ("E73", "inspection.finding_raised.v1", i.FindingRaised),

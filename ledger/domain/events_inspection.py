@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -51,6 +51,26 @@ class EvidenceExported(EventData, frozen=True, kw_only=True):
     heads: tuple[LogHead, ...]
     request_id: str = ""
     as_of_at: Instant | Unset = UNSET
+
+
+class HiddenEntry(EventData, frozen=True):
+    """An entry that stands as its leaf hash in evidence: its log, its place and that hash."""
+
+    origin: Code
+    index: Count
+    leaf: Hash
+
+
+class RedactionApproved(EventData, frozen=True, kw_only=True):
+    """E71: these entries may stay hidden in evidence that goes out, for this reason.
+
+    The actor approves what `requested_by` asked for. It takes two people: where both are one, the
+    entry stands and approves nothing.
+    """
+
+    requested_by: Code
+    entries: Annotated[tuple[HiddenEntry, ...], msgspec.Meta(min_length=1)]
+    reason: Text
 
 
 class LegalHoldPlaced(EventData, frozen=True, kw_only=True):

@@ -50,6 +50,24 @@ INSPECTION_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
                 "tra {subject}"
             ),
         ),
+        "inspection.redaction_approved.v1": Phrase(
+            (
+                "{actor} approved that entries stay hidden in evidence of inspection {subject}, as "
+                "{requested_by} asked: {reason}"
+            ),
+            (
+                "{actor} đã phê duyệt che các mục trong chứng cứ của cuộc thanh tra {subject} theo "
+                "đề nghị của {requested_by}: {reason}"
+            ),
+            (
+                "{actor} approved on behalf of {principal} that entries stay hidden in evidence of "
+                "inspection {subject}, as {requested_by} asked: {reason}"
+            ),
+            (
+                "{actor} thay mặt {principal} đã phê duyệt che các mục trong chứng cứ của cuộc "
+                "thanh tra {subject} theo đề nghị của {requested_by}: {reason}"
+            ),
+        ),
         "inspection.legal_hold_placed.v1": Phrase(
             "{actor} placed hold {hold_id} in inspection {subject}",
             "{actor} đã đặt lệnh lưu giữ {hold_id} trong cuộc thanh tra {subject}",

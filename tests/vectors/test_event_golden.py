@@ -16,11 +16,11 @@ from ledger.domain.events import EVENT_TYPES, decode_event
 from ledger.domain.upcasting import upcast
 from scripts.golden_events import EXAMPLES, GOLDEN, golden
 
-LANDED = 131
+LANDED = 132
 """So many lines of both files are pinned here by their hash; raise it, with the hashes, when more
 have landed."""
-EXAMPLES_SHA256 = "eb31772e6372f2c6f984caf697f642f2a5a77f609653062ae3aa9c28359ab698"
-GOLDEN_SHA256 = "022247c227fe546ea760b34024a59d0d63a5a282c2b479cb389190286ceebc28"
+EXAMPLES_SHA256 = "5c36b4decf33a134504de639b820f6d6c9761aab9a1db2c00eb46c3b64c92477"
+GOLDEN_SHA256 = "26d17f43577c9e0868d2a2ae3313c4e1678e6abc78f65fc75cb7651838bdfd36"
 
 EXAMPLE_LINES = EXAMPLES.read_bytes().splitlines(keepends=True)
 GOLDEN_LINES = GOLDEN.read_bytes().splitlines(keepends=True)

@@ -101,6 +101,13 @@ def test_dates_and_amounts_out_of_bounds_are_refused_in_each_type(name: str) -> 
         assert (caught.value.field, caught.value.value) == (f"data.{field}", value)
 
 
+def test_an_approval_names_at_least_one_entry() -> None:
+    name = "inspection.redaction_approved.v1"
+    with pytest.raises(EventError) as caught:
+        decode_event(name, EXAMPLES[name] | {"entries": []})
+    assert caught.value.field == "data.entries"
+
+
 def test_each_dossier_event_can_keep_what_a_mapped_import_came_from() -> None:
     source = {
         "activity": "T06 Determine",
