@@ -115,15 +115,15 @@ def encode_bundle(entries: Iterable[bytes]) -> bytes:
 
 def decode_bundle(data: bytes, width: int) -> list[bytes]:
     """The `width` entries of a bundle; raises `TileError` unless it holds exactly so many."""
-    entries: list[bytes] = []
-    at = 0
-    while at < len(data):
+    entries = list[bytes]()
+    add, at, last = entries.append, 0, len(data) - 2
+    while at <= last:
         begin = at + 2
-        at = begin + int.from_bytes(data[at:begin])
-        if at > len(data):
-            msg = f"entry {len(entries)} of a bundle goes {at - len(data)} bytes beyond its end"
-            raise TileError(msg)
-        entries.append(data[begin:at])
+        at = begin + (data[at] << 8 | data[at + 1])
+        add(data[begin:at])
+    if at != len(data):
+        msg = f"entry {len(entries) - 1} of a bundle ends at byte {at} of {len(data)}"
+        raise TileError(msg)
     if len(entries) != width:
         msg = f"a bundle of {len(entries)} entries, expected {width}"
         raise TileError(msg)
@@ -162,7 +162,7 @@ def nodes_of_tiles(read: TileReader, size: int) -> NodeReader:
         if tile not in kept:
             kept[tile] = read_tile(read, tile)
         begin, end = place * HASH_BYTES, (place + (1 << above)) * HASH_BYTES
-        return complete_root(split_hashes(kept[tile][begin:end]))
+        return complete_root(kept[tile][begin:end])
 
     return read_node
 
@@ -218,8 +218,9 @@ class GrowingTree:
             if len(hashes) < WIDTH_MAX:
                 return full
             number = (self.size >> (_LEVEL_BITS * (level + 1))) - 1
-            full.append((Tile(level, number, WIDTH_MAX), b"".join(hashes)))
-            value, level = complete_root(hashes), level + 1
+            joined = b"".join(hashes)
+            full.append((Tile(level, number, WIDTH_MAX), joined))
+            value, level = complete_root(joined), level + 1
             hashes.clear()
 
     def partial_tiles(self) -> Iterator[tuple[Tile, bytes]]:

@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.core.chain import EMPTY_HEAD
 from ledger.core.findings import Finding, Verdict
-from ledger.core.merkle import HASH_BYTES, complete_root, leaf_hash, read_root
+from ledger.core.merkle import HASH_BYTES, complete_root, leaf_hashes, read_root
 from ledger.core.tiles import (
     ENTRIES,
     WIDTH_MAX,
@@ -48,15 +48,11 @@ def bundle_facts(read: TileReader, number: int, size: int) -> tuple[BundleFacts,
     """The facts of bundle and tile `number` in a tree of `size`, and the entries of the bundle."""
     data = read_hashes(read, Tile(0, number, width_at(0, number, size)))
     entries, _ = read_bundle(read, number, size)
-    if entries:
-        hashes = [leaf_hash(entry) for entry in entries]
-        joined = b"".join(hashes)
-    else:
-        hashes, joined = split_hashes(data), data
-    is_whole = bool(entries) and joined == data
-    if len(hashes) == WIDTH_MAX:
-        joined = complete_root(hashes)
-    return BundleFacts(joined, is_whole), entries
+    hashes = b"".join(leaf_hashes(entries)) if entries else data
+    is_whole = bool(entries) and hashes == data
+    if len(hashes) == WIDTH_MAX * HASH_BYTES:
+        hashes = complete_root(hashes)
+    return BundleFacts(hashes, is_whole), entries
 
 
 def bundle_count(size: int) -> int:
@@ -108,8 +104,9 @@ class TreeCheck:
             if len(hashes) < WIDTH_MAX:
                 return
             number = self._number // WIDTH_MAX**level - 1
-            self._compare(Tile(level, number, WIDTH_MAX), b"".join(hashes))
-            value, level = complete_root(hashes), level + 1
+            joined = b"".join(hashes)
+            self._compare(Tile(level, number, WIDTH_MAX), joined)
+            value, level = complete_root(joined), level + 1
             hashes.clear()
 
     def _compare(self, tile: Tile, expected: bytes) -> None:

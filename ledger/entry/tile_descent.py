@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ledger.core.merkle import HASH_BYTES, complete_root, leaf_hash, read_root
+from ledger.core.merkle import HASH_BYTES, complete_root, leaf_hashes, read_root
 from ledger.core.tiles import (
     ENTRIES,
     WIDTH_MAX,
@@ -131,10 +131,7 @@ class Descent:
     def _right_hashes(self, tile: Tile, root: bytes) -> bytes | None:
         """What a full tile must hold: the file, or what the files below it lead to."""
         for hashes in self._candidates(tile):
-            if (
-                len(hashes) == WIDTH_MAX * HASH_BYTES
-                and complete_root(split_hashes(hashes)) == root
-            ):
+            if len(hashes) == WIDTH_MAX * HASH_BYTES and complete_root(hashes) == root:
                 return hashes
         return None
 
@@ -145,10 +142,10 @@ class Descent:
     def _made_below(self, tile: Tile) -> bytes:
         if tile.level == 0:
             entries, _ = read_bundle(self._read, tile.number, self._size)
-            return b"".join(map(leaf_hash, entries))
+            return b"".join(leaf_hashes(entries))
         children = range(tile.number * WIDTH_MAX, (tile.number + 1) * WIDTH_MAX)
         below = [read_hashes(self._read, Tile(tile.level - 1, n, WIDTH_MAX)) for n in children]
-        return b"".join(complete_root(split_hashes(hashes)) for hashes in below if hashes)
+        return b"".join(complete_root(hashes) for hashes in below if hashes)
 
     def _check_file(self, tile: Tile, right: bytes) -> None:
         found = read_hashes(self._read, tile)
@@ -169,7 +166,7 @@ class Descent:
         if fault:
             self._name(tile, fault)
             return
-        found = [leaf_hash(entry) for entry in entries]
+        found = leaf_hashes(entries)
         right = split_hashes(hashes)
         if found != right:
             place, expected, actual = _first_difference(right, found)
