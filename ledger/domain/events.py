@@ -149,6 +149,7 @@ CATALOGUE: Final[tuple[tuple[str, str, type[EventData]], ...]] = (
     ("log", "ledger.sealing_opened.v1", s.SealingOpened),
     ("log", "ledger.witness_outage.v1", s.WitnessOutage),
     ("log", "ledger.witness_restored.v1", s.WitnessRestored),
+    ("log", "ledger.sealing_restored.v1", s.SealingRestored),
 )
 
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = MappingProxyType(

@@ -1,4 +1,5 @@
-"""The data of what the sealer records in a log's own stream: its keys, and missing witnesses."""
+"""The data of what the sealer records in a log's own stream: its keys, missing witnesses, a lost
+store."""
 
 from __future__ import annotations
 
@@ -36,3 +37,18 @@ class WitnessRestored(EventData, frozen=True, kw_only=True):
 
     size: Count
     since_at: Instant
+
+
+class SealingRestored(EventData, frozen=True, kw_only=True):
+    """The store of signed checkpoints was lost, and made anew from the published one of `size`.
+
+    `confirmed_by` names the witnesses that cosigned it then as the newest that they know; where it
+    is empty nobody excludes a newer one. Of earlier checkpoints the signatures are kept no more:
+    the first `rounds` entries of `checkpoints_origin` name their sizes and roots.
+    """
+
+    size: Count
+    root: Hash
+    checkpoints_origin: Code
+    rounds: Count
+    confirmed_by: tuple[Text, ...]

@@ -25,5 +25,11 @@ SEALING_PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
             "checkpoints of the log {subject} are witnessed again, up to {size} entries",
             "các điểm kiểm của nhật ký {subject} lại có nhân chứng, đến {size} mục",
         ),
+        "ledger.sealing_restored.v1": Phrase(
+            "the store of signed checkpoints of the log {subject} was lost, and made anew from the "
+            "published one of {size} entries",
+            "kho điểm kiểm đã ký của nhật ký {subject} bị mất, được dựng lại từ điểm kiểm đã công "
+            "bố gồm {size} mục",
+        ),
     }
 )
