@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
 
 import msgspec
 
@@ -18,6 +17,7 @@ from ledger.entry.signatures import SigningKey
 from tests.evidence_forge import (
     Case,
     Scene,
+    case_of,
     change_manifest,
     count,
     insider,
@@ -26,23 +26,16 @@ from tests.evidence_forge import (
     packed,
     private_key,
     proof_of,
-    redaction_of,
     reseal,
     sign,
     source_key,
     without,
 )
+from tests.evidence_redactions import CASES as REDACTION_CASES
 from tests.sealed_ledger import SEALED_SECONDS, ed25519
 
-CASES: list[Case] = []
-
-
-def case(step: int) -> Callable[[Callable[[Scene], bytes]], Callable[[Scene], bytes]]:
-    def add(make: Callable[[Scene], bytes]) -> Callable[[Scene], bytes]:
-        CASES.append(Case(make.__name__, step, make))
-        return make
-
-    return add
+CASES: list[Case] = [*REDACTION_CASES]
+case = case_of(CASES)
 
 
 # What somebody can do who has the file alone
@@ -167,14 +160,6 @@ def entry_of_a_newer_format(scene: Scene) -> bytes:
     return insider(scene, scene.dossier | {path: data})
 
 
-@case(2)
-def redaction_of_what_is_shown(scene: Scene) -> bytes:
-    entry = decode_entry(scene.dossier[scene.entry(1)])
-    item = redaction_of(entry)
-    data = encode_canonical({"redactions": [item], "v": 1})
-    return insider(scene, count(scene.dossier | {"redactions.json": data}, redacted=1))
-
-
 @case(3)
 def payload_changed_and_hashed_again(scene: Scene) -> bytes:
     path = scene.entry(1)
@@ -230,13 +215,6 @@ def stream_link_of_the_seal(scene: Scene) -> bytes:
 def versions_in_another_order(scene: Scene) -> bytes:
     path = scene.entry(4)
     return insider(scene, scene.dossier | {path: reseal(scene.dossier[path], version=2)})
-
-
-@case(4)
-def redacted_leaf(scene: Scene) -> bytes:
-    value = json.loads(scene.redacted["redactions.json"])
-    value["redactions"][0]["leaf"] = "cd" * 32
-    return insider(scene, scene.redacted | {"redactions.json": encode_canonical(value)})
 
 
 @case(5)
@@ -411,13 +389,6 @@ def second_genesis(scene: Scene) -> bytes:
     return insider(scene, scene.dossier | {path: encode_entry(seal, genesis.action_bytes)})
 
 
-@case(4)
-def redacted_version_twice(scene: Scene) -> bytes:
-    value = json.loads(scene.redacted["redactions.json"])
-    value["redactions"][0]["version"] = 2
-    return insider(scene, scene.redacted | {"redactions.json": encode_canonical(value)})
-
-
 @case(5)
 def proof_of_nothing(scene: Scene) -> bytes:
     path = proof_of(scene.entry(1))
@@ -480,21 +451,3 @@ def every_entry_left_out(scene: Scene) -> bytes:
     gone = [name for name in scene.dossier if name.startswith("entries/")]
     files = without(scene.dossier, *gone, *map(proof_of, gone))
     return insider(scene, count(files, entries=-len(gone)))
-
-
-@case(8)
-def redaction_of_somebody_else(scene: Scene) -> bytes:
-    """A genuine entry of the log, hidden among those of an officer whose it is not."""
-    path = next(
-        scene.entry(at)
-        for at in range(10)
-        if decode_entry(scene.dossier[scene.entry(at)]).action["actor"]["id"] != "land.nguyet"
-    )
-    entry = decode_entry(scene.dossier[path])
-    item = redaction_of(entry)
-    proof = proof_of(path)
-    files = scene.officer | {
-        "redactions.json": encode_canonical({"redactions": [item], "v": 1}),
-        proof: scene.dossier[proof],
-    }
-    return insider(scene, count(files, redacted=1))

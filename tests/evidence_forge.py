@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from consumers.bootstrap import Settings, open_ledger
+from consumers.bootstrap import OpenLedger, Settings, open_ledger
 from consumers.demo.people import demo_bytes
 from consumers.evidence.export import Exported, Request, export_bundle, with_custody
 from consumers.evidence.trees import SealedLedger
@@ -35,9 +35,9 @@ from ledger.entry.bundle import (
 from ledger.entry.entry import Entry, Seal, decode_entry, encode_entry
 from ledger.entry.signatures import SigningKey
 from projections.queries.timeline import EventFilter, TimelineRow, events
+from tests.evidence_approvals import DOSSIER, REASON, WRONG, inspection_of
 from tests.sealed_ledger import Sealing
 
-DOSSIER = "H26.31.0007"
 OFFICER = "land.nguyet"
 AT = "2026-09-22T00:00:00.000000Z"
 
@@ -57,14 +57,22 @@ def rows_of(home: Path, scope: Scope) -> list[TimelineRow]:
         return list(events(store, EventFilter(type=scope.query)))
 
 
-def export(home: Path, scope: Scope, redact: Mapping[Place, str] | None = None) -> Exported:
+def sealed_ledger(ledger: OpenLedger) -> SealedLedger:
+    folder = ledger.settings.tiles_path
+    return SealedLedger(folder, ledger.name, len(ledger.trust), lambda _origin, _size: None)
+
+
+def export(
+    home: Path, scope: Scope, redact: Iterable[Place] = (), approvals: str = "right"
+) -> Exported:
+    """A bundle of a home; what is hidden was approved in the inspection of that name."""
     rows = rows_of(home, scope)
     settings = Settings(home)
     with open_ledger(settings) as ledger:
-        sealed = SealedLedger(
-            settings.tiles_path, ledger.name, len(ledger.trust), lambda _origin, _size: None
+        sealed, hidden = sealed_ledger(ledger), frozenset(redact)
+        request = Request(
+            scope, "complaint 12", "31/QD-TT", "inspectorate", hidden, inspection_of(approvals)
         )
-        request = Request(scope, "complaint 12", "31/QD-TT", "inspectorate", redact or {})
         key = ledger.keys.load_signing_key("ledger")
         policy = settings.policy_path.read_bytes()
         return export_bundle(request, rows, ledger.store(), sealed, key, policy)
@@ -99,12 +107,15 @@ def count(files: Files, **by: int) -> Files:
 
 
 class Scene(NamedTuple):
-    """What the cases work on: bundles of one home as files, and who may sign there."""
+    """What the cases work on: bundles of one home as files, and who may sign there. `approvals`
+    has each approval of that home by name, as the files of an entry of the registry."""
 
     dossier: Files
     redacted: Files
     officer: Files
+    approvals: Mapping[str, Files]
     key: SigningKey
+    source: SigningKey
     sealing: Sealing
 
     def entry(self, number: int) -> str:
@@ -113,23 +124,65 @@ class Scene(NamedTuple):
         return sorted(names, key=lambda name: int(name.rpartition("/")[2]))[number]
 
 
+Make = Callable[[Scene], bytes]
+
+
 class Case(NamedTuple):
     name: str
     step: int
-    make: Callable[[Scene], bytes]
+    make: Make
+
+
+def case_of(cases: list[Case]) -> Callable[[int], Callable[[Make], Make]]:
+    """What puts a function among the cases, with the step at which its bundle is refused."""
+
+    def at(step: int) -> Callable[[Make], Make]:
+        def add(make: Make) -> Make:
+            cases.append(Case(make.__name__, step, make))
+            return make
+
+        return add
+
+    return at
 
 
 def make_scene(home: Path, sealing: Sealing) -> Scene:
     rows = rows_of(home, DossierScope(DOSSIER))
-    hidden = {Place(rows[2].log, rows[2].index): "a third party is named"}
+    hidden = {Place(rows[2].log, rows[2].index)}
     period = OfficerScope(OFFICER, "2026-03-01T00:00:00.000000Z", "2026-03-31T16:59:59.999999Z")
     return Scene(
         files_of(export(home, DossierScope(DOSSIER))),
         files_of(export(home, DossierScope(DOSSIER), hidden)),
         files_of(export(home, period)),
+        {name: approval_files(home, name) for name in ("right", *WRONG)},
         KeyStore(home / "keys").load_signing_key("ledger"),
+        KeyStore(home / "keys").load_signing_key("source"),
         sealing,
     )
+
+
+def approval_files(home: Path, name: str) -> Files:
+    """The entry of an inspection and its proof, as they stand in a registry."""
+    with open_ledger(Settings(home)) as ledger:
+        (row,) = events(ledger.store(), EventFilter(stream=f"inspection:{inspection_of(name)}"))
+        tree = sealed_ledger(ledger).tree(row.log)
+        place, data = Place(row.log, row.index), tree.entry(row.index)
+        return {place.path("registry"): data, place.proof_path: tree.proof(row.index, data)}
+
+
+def approved_by(scene: Scene, name: str, **changes: object) -> Files:
+    """The bundle with a redaction, which names another approval; `changes` are of the redaction."""
+    path, _ = scene.approvals[name]
+    approval = {"index": int(path.rpartition("/")[2]), "log": 0}
+    files = without(scene.redacted, *scene.approvals["right"]) | scene.approvals[name]
+    return change_redaction(files, **{"approval": approval, **changes})
+
+
+def change_redaction(files: Files, **changes: object) -> Files:
+    """The bundle with other words in its one redaction."""
+    value = json.loads(files["redactions.json"])
+    value["redactions"][0] |= changes
+    return files | {"redactions.json": encode_canonical(value)}
 
 
 def insider(scene: Scene, files: Files) -> bytes:
@@ -166,12 +219,13 @@ def proof_of(path: str) -> str:
 
 
 def redaction_of(entry: Entry) -> dict[str, object]:
-    """What stands in `redactions.json` for an entry of log 0."""
+    """What stands in `redactions.json` for an entry of log 0; the genesis approves nothing."""
     return {
+        "approval": {"index": 0, "log": 0},
         "index": entry.seal.index,
         "leaf": entry.leaf,
         "log": 0,
-        "reason": "x",
+        "reason": REASON,
         "stream": entry.seal.stream,
         "version": entry.seal.version,
     }

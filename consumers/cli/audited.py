@@ -70,54 +70,71 @@ def audited(
 
 
 def _check(store: ReadStore, reading: Reading, reveal: Reveal) -> None:
-    """Who asks and why must be said; an inspection must be open, and who asks of its team."""
-    if not reading.by:
-        msg = "who reads is recorded with --inspection and --reveal"
-        raise UsageError(msg, next_step="say --by ACCOUNT")
+    """Who asks and why must be said."""
     if reveal.reveal and not reveal.purpose:
         msg = "sealed fields are shown for a purpose, which is recorded"
         raise UsageError(msg, next_step="say --purpose, e.g. --purpose citizen_enquiry")
-    if not reading.inspection:
-        return
+    if reading.inspection:
+        check_inspection(store, reading.inspection, reading.by)
+    elif not reading.by:
+        raise _nobody()
+
+
+def _nobody() -> UsageError:
+    msg = "who acts is recorded with --inspection and --reveal"
+    return UsageError(msg, next_step="say --by ACCOUNT")
+
+
+def check_inspection(store: ReadStore, inspection: str, by: str) -> None:
+    """Raise `UsageError` unless an inspection is open and somebody named, of its team."""
+    if not by:
+        raise _nobody()
     opened = store.rows(
         "SELECT action FROM timeline WHERE stream = ? AND type = 'inspection.opened.v1' "
         "ORDER BY version DESC LIMIT 1",
-        (stream_id("inspection", reading.inspection),),
+        (stream_id("inspection", inspection),),
     )
     if not opened:
-        msg = f"no inspection {reading.inspection!r} is opened in this ledger"
+        msg = f"no inspection {inspection!r} is opened in this ledger"
         raise UsageError(msg, next_step="record its inspection.opened.v1 first (pal import)")
     team = decode_action(opened[0][0]).data.get("team", [])
-    if team and reading.by not in team:
-        msg = f"{reading.by} is not of the team of inspection {reading.inspection}"
+    if team and by not in team:
+        msg = f"{by} is not of the team of inspection {inspection}"
         raise UsageError(msg, next_step="ask somebody who is, or who may open another")
 
 
 def _entries(reading: Reading, reveal: Reveal, asked: str, looked: Looked) -> list[Action]:
     found = []
+    kind: Literal["auditor", "officer"] = "auditor" if reading.inspection else "officer"
     if reading.inspection:
         query = asked[:_QUERY_CHARACTERS_MAX]
         data: dict[str, Any] = {"query": query, "rows": looked.rows, "purpose": "inspection"}
         stream = stream_id("inspection", reading.inspection)
-        found.append(_entry("inspection.audit_access.v1", stream, reading, data))
+        found.append(new_entry("inspection.audit_access.v1", stream, kind, reading.by, data))
     for stream in sorted(looked.opened):
         purpose = {"purpose": reveal.purpose, "fields_class": "personal"}
         ref = reveal.purpose_ref or reading.inspection
         if ref:
             purpose["purpose_ref"] = ref
-        found.append(_entry("dossier.viewed.v1", stream, reading, purpose))
+        found.append(new_entry("dossier.viewed.v1", stream, kind, reading.by, purpose))
     return found
 
 
-def _entry(type_name: str, stream: str, reading: Reading, data: dict[str, Any]) -> Action:
+def new_entry(
+    type_name: str,
+    stream: str,
+    kind: Literal["auditor", "officer"],
+    by: str,
+    data: dict[str, Any],
+) -> Action:
+    """What somebody at this command line did, now."""
     now = utc_now()
-    kind: Literal["auditor", "officer"] = "auditor" if reading.inspection else "officer"
     return Action(
         id=uuid7_text(int(now.timestamp() * 1000), os.urandom(10)),
         type=type_name,
         stream=stream,
         occurred_at=OccurredAt(format_instant(now), "instant"),
-        actor=Actor(kind=kind, id=reading.by),
+        actor=Actor(kind=kind, id=by),
         data=data,
     )
 

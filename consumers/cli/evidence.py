@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import Parameter
 
 from consumers.bootstrap import Settings, utc_now
-from consumers.cli.audited import free, record_entries
+from consumers.cli.audited import free, new_entry, record_entries
 from consumers.cli.entries import chosen_rows, no_dossier
 from consumers.cli.errors import (
     PASSED,
@@ -28,15 +28,14 @@ from consumers.cli.filters import Filter, parse_filter
 from consumers.cli.moments import parse_moment
 from consumers.cli.options import Common, Reading
 from consumers.cli.output import Basis, show_value, write
-from consumers.cli.session import View, settings_of, view
+from consumers.cli.session import View, place_of, settings_of, view
 from consumers.cli.terminal import paint, safe_text, say
 from consumers.cli.texts import text
 from consumers.cli.verify_against import time_check
 from ledger.adapters.trust import load_trust
 from ledger.app.submission import LedgerError
-from ledger.core.action import Action, Actor, OccurredAt, stream_id
+from ledger.core.action import Action, stream_id
 from ledger.core.findings import Verdict
-from ledger.core.ids import uuid7_text
 from ledger.core.times import format_instant
 from ledger.entry.archive import ARCHIVE_BYTES_MAX, encode_archive
 from ledger.entry.bundle import (
@@ -78,9 +77,11 @@ def export(
     requester: Annotated[str, Parameter(help="For whom.")] = "",
     redact: Annotated[
         tuple[str, ...],
-        Parameter(help="INDEX=REASON (LOG/INDEX=REASON): show only its leaf hash.", negative=""),
+        Parameter(help="INDEX (LOG/INDEX): show only its hash; approved before.", negative=""),
     ] = (),
-    inspection: Annotated[str, Parameter(help="Record the export in this inspection (E71).")] = "",
+    inspection: Annotated[
+        str, Parameter(help="Record the export in this inspection (E71), which has the approvals.")
+    ] = "",
     by: Annotated[str, Parameter(env_var="PAL_BY", help="Your account, for --inspection.")] = "",
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
@@ -102,7 +103,8 @@ def export(
     with view(reading, f"evidence export {kind}{words}") as shown:
         sealed = _sealed(shown)
         scope, rows = _chosen(kind, what, (from_, to), shown)
-        request = Request(scope, purpose, decision, requester, _redactions(redact, rows, shown))
+        hidden = _hidden(redact, rows, shown)
+        request = Request(scope, purpose, decision, requester, hidden, inspection)
         key = shown.ledger.keys.load_signing_key("ledger")
         policy = shown.ledger.settings.policy_path.read_bytes()
         exported = export_bundle(request, rows, shown.live, sealed, key, policy)
@@ -112,7 +114,7 @@ def export(
         shown.looked.rows = len(rows) - exported.later
         if out is not None:
             if inspection:
-                entry = _exported_entry(exported, sealed, inspection, by, now)
+                entry = _exported_entry(exported, sealed, inspection, by)
                 record_entries(shown.ledger, [entry])
             _write_new(out, data)
         _tell(exported, files, len(data), out, shown, common)
@@ -172,24 +174,16 @@ def _chosen(
     )
 
 
-def _redactions(given: Sequence[str], rows: Iterable[TimelineRow], shown: View) -> dict[Place, str]:
-    found: dict[Place, str] = {}
+def _hidden(given: Sequence[str], rows: Iterable[TimelineRow], shown: View) -> frozenset[Place]:
     places = {Place(row.log, row.index) for row in rows}
-    for item in given:
-        name, equals, reason = item.partition("=")
-        log, stroke, index = name.rpartition("/")
-        if not equals or not reason or not index.isdecimal() or (stroke and not log.isdecimal()):
-            msg = f"--redact {item!r} is not INDEX=REASON"
-            raise UsageError(msg, next_step='e.g. --redact "301=name of a third party"')
-        if not stroke and len(shown.moment.heads) > 1:
-            msg = f"--redact {item!r}: this ledger has {len(shown.moment.heads)} logs"
-            raise UsageError(msg, next_step=f"name the log, e.g. --redact 0/{item}")
-        place = Place(int(log or 0), int(index))
-        if place not in places:
-            msg = f"--redact {item!r}: that entry is not in this bundle"
-            raise UsageError(msg, next_step="pal dossier events shows the indexes")
-        found[place] = reason
-    return found
+    found = {Place(*place_of(shown.live, item, "--redact")) for item in given}
+    for place in sorted(found - places):
+        msg = f"--redact {place.log}/{place.index}: that entry is not in this bundle"
+        raise UsageError(msg, next_step="pal dossier events shows the indexes")
+    if found and not shown.reading.inspection:
+        msg = "an entry is hidden where somebody approved it, which stands in an inspection"
+        raise UsageError(msg, next_step="say --inspection ID --by ACCOUNT; pal evidence approve")
+    return frozenset(found)
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -208,23 +202,16 @@ def _there(path: Path) -> UsageError:
     return UsageError(msg, next_step="name another file: a bundle is never replaced")
 
 
-def _exported_entry(
-    exported: Exported, sealed: SealedLedger, inspection: str, by: str, now: str
-) -> Action:
+def _exported_entry(exported: Exported, sealed: SealedLedger, inspection: str, by: str) -> Action:
     """E71: bound to the manifest and to the heads that the bundle was made from."""
     heads = [
         {"origin": ref.origin, "size": ref.size, "leaf": sealed.tree(ref.log).last_leaf().hex()}
         for ref in exported.manifest.as_of
     ]
     package = sha256(exported.files[MANIFEST]).hexdigest()
-    return Action(
-        id=uuid7_text(int(utc_now().timestamp() * 1000), os.urandom(10)),
-        type="inspection.evidence_exported.v1",
-        stream=stream_id("inspection", inspection),
-        occurred_at=OccurredAt(now, "instant"),
-        actor=Actor(kind="auditor", id=by),
-        data={"package_hash": package, "heads": heads, "as_of_at": exported.manifest.sealed_at},
-    )
+    data = {"package_hash": package, "heads": heads, "as_of_at": exported.manifest.sealed_at}
+    stream = stream_id("inspection", inspection)
+    return new_entry("inspection.evidence_exported.v1", stream, "auditor", by, data)
 
 
 def _tell(

@@ -66,18 +66,20 @@ _GROUPS: Final = (
     ),
     (
         "seal",
-        "Signed checkpoints of the logs: open, run, show.",
+        "Signed checkpoints of the logs: open, run, show, restore.",
         (
             ("open", "seal:open_logs", "Open sealing: keys, policy, an entry in each log."),
             ("run", "seal:run", "Sign, have witnessed and publish what the logs hold."),
             ("show", "seal:show", "Show what was signed and witnessed last."),
+            ("restore", "seal:restore", "Make a lost store anew from what was published."),
         ),
     ),
     (
         "evidence",
-        "Evidence bundles: export one, verify one.",
+        "Evidence bundles: export one, verify one; approve what is hidden.",
         (
             ("export", "evidence:export", "Write a dossier, officer or query with its proofs."),
+            ("approve", "approve:approve", "Approve that entries stay hidden; two people."),
             ("verify", "evidence:verify", "Verify a bundle against a pinned policy."),
         ),
     ),

@@ -177,7 +177,7 @@ def _caught_up(ledger: OpenLedger, reading: Reading) -> ReadStore:
         if not reading.at_index:
             raise
         store = Store.open(ledger.settings.read_path)
-        log, index = _place(store, reading.at_index)
+        log, index = place_of(store, reading.at_index, "--at-index")
         broken = error.finding.origin == ledger.readers[log].origin
         if not broken or error.finding.index <= index or store.head(log).size <= index:
             store.close()
@@ -188,16 +188,19 @@ def _caught_up(ledger: OpenLedger, reading: Reading) -> ReadStore:
         return store
 
 
-def _place(store: ReadStore, text: str) -> tuple[int, int]:
-    """The log and index that `--at-index` names: `301`, or `3/301` where there are several logs."""
+def place_of(store: ReadStore, text: str, option: str) -> tuple[int, int]:
+    """The log and index that an option names: `301`, or `3/301` where there are several logs.
+
+    Raises `UsageError`, and `NotFoundError` for an index that is not in the log.
+    """
     number, stroke, index = text.rpartition("/")
     cursors = store.cursors()
     if not index.isdecimal() or (stroke and not number.isdecimal()):
-        msg = f"--at-index {text!r} is no index"
+        msg = f"{option} {text!r} is no index"
         raise UsageError(msg, next_step="write 301, or 3/301 for index 301 of log 3")
     if not stroke and len(cursors) > 1:
         msg = f"this ledger has {len(cursors)} logs: index {index} is one entry in each"
-        raise UsageError(msg, next_step=f"name the log, e.g. --at-index 0/{index}")
+        raise UsageError(msg, next_step=f"name the log, e.g. {option} 0/{index}")
     log = int(number or 0)
     size = store.head(log).size
     if int(index) >= size:
@@ -215,7 +218,7 @@ def _moment(store: ReadStore, reading: Reading) -> Moment:
         msg = "--as-of and --at-index name two moments"
         raise UsageError(msg, next_step="give one of them")
     if reading.at_index:
-        log, index = _place(store, reading.at_index)
+        log, index = place_of(store, reading.at_index, "--at-index")
         at = AsOf("index", index=index, log=log).moment(store)
         # With its instant, so that what a foreign log says of later times stays hidden.
         as_of = AsOf("index", at, index, log)

@@ -305,6 +305,11 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "col.signed_at": ("signed", "đã ký"),
         "col.witnessed_size": ("witnessed up to", "được chứng kiến đến"),
         "col.witnessed_at": ("last witnessed", "chứng kiến gần nhất"),
+        "col.confirmed_by": ("confirmed by", "được xác nhận bởi"),
+        "seal.restored": (
+            "made anew; the sizes of {rounds} rounds stand in {origin}, older signatures are lost",
+            "đã dựng lại; {origin} còn ghi {rounds} vòng, chữ ký của các vòng trước đã mất",
+        ),
         "seal.opened": (
             "sealing is open; what is trusted stands in {path}: keep a copy elsewhere",
             "đã mở việc niêm; khoá được tin cậy ghi tại {path}: hãy giữ một bản sao ở nơi khác",
@@ -375,6 +380,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "cứ; đó là gốc của sự tin cậy"
             ),
         ),
+        "approve.recorded": ("approved: entry {place}", "đã phê duyệt: mục {place}"),
         "bundle.later": (
             "left out: {count} entries behind the newest checkpoint (pal seal run covers them)",
             "không đưa vào: {count} mục sau điểm chốt mới nhất (pal seal run sẽ chốt)",

@@ -37,7 +37,7 @@ from ledger.core.merkle import leaf_hash
 from ledger.core.policy import Policy
 from ledger.core.times import format_instant
 from ledger.entry.archive import encode_archive
-from ledger.entry.bundle import DossierScope, Place
+from ledger.entry.bundle import DossierScope
 from ledger.entry.entry import decode_entry
 from ledger.entry.signatures import Role, SigningKey
 from projections.queries.timeline import dossier_events
@@ -247,13 +247,13 @@ def clone(settings: Settings, folder: Path) -> Iterator[Scene]:
         yield Scene(folder, Known(tuple(trust), number, head, doors, load_policy(home), kept))
 
 
-def exported(scene: Scene, redact: Mapping[Place, str] | None = None) -> bytes:
+def exported(scene: Scene) -> bytes:
     """An evidence bundle of the dossier that is attacked, as `pal evidence export` makes it."""
     entries = scene.entries()
     dossier = plain_id(decode_entry(entries[target(entries)]).seal.stream)
     name, logs = scene.pinned.origin.rpartition("/")[0], len(scene.known.trust)
     sealed = SealedLedger(scene.settings.tiles_path, name, logs, lambda _origin, _size: None)
-    request = Request(DossierScope(dossier), "drill", redact=redact or {})
+    request = Request(DossierScope(dossier), "drill")
     with closing(ReadStore.open(scene.settings.read_path)) as store:
         rows = dossier_events(store, dossier)
         policy = scene.known.policy.encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,6 @@ from projections.queries.evidence import (
     registry_of,
     shared_registry,
 )
-from projections.queries.timeline import TimelineRow
 from projections.store.sqlite import ReadStore
 
 _KINDS: Final = ("officer", "unit", "procedure", "system")
@@ -30,7 +29,7 @@ def keys_of(store: ReadStore, logs: Iterable[int]) -> list[StandingEntry]:
     return [entry for log in sorted(logs) for entry in key_entries(store, log)]
 
 
-def registry_for(store: ReadStore, rows: Sequence[TimelineRow]) -> list[StandingEntry]:
+def registry_for(store: ReadStore, actions: Iterable[Action]) -> list[StandingEntry]:
     """Officers, units, procedures and systems that the actions name, the units that these belong
     to, and authority and calendars: every version, so that what was valid then is among it.
 
@@ -40,7 +39,7 @@ def registry_for(store: ReadStore, rows: Sequence[TimelineRow]) -> list[Standing
     for entry in shared_registry(store):
         found[Place(entry.log, entry.index)] = entry
     seen: set[str] = set()
-    wanted = {name for row in rows for name in _names(row.action)}
+    wanted = {name for action in actions for name in _names(action)}
     while wanted:
         seen |= wanted
         fresh = list(registry_of(store, _streams(wanted)))

@@ -6,7 +6,7 @@ the same bytes (docs/formats/evidence.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from consumers.cli.options import Lang
+from consumers.evidence.approvals import Approvals, Redacted
 from consumers.evidence.choose import keys_of, registry_for
 from consumers.evidence.figures import figures_of
 from consumers.evidence.trees import NotSealedError, SealedLedger
@@ -37,7 +38,6 @@ from ledger.entry.bundle import (
     Manifest,
     OfficerScope,
     Place,
-    Redaction,
     Redactions,
     Scope,
     Signer,
@@ -75,14 +75,15 @@ class TooLargeError(LedgerError):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What is asked for. `redact` gives the reason for each entry of the scope that is not to be
-    disclosed."""
+    """What is asked for. `redact` names the entries of the scope that are not to be disclosed,
+    `inspection` where it was approved that they are hidden."""
 
     scope: Scope
     purpose: str
     decision_no: str = ""
     requester: str = ""
-    redact: Mapping[Place, str] = {}
+    redact: frozenset[Place] = frozenset()
+    inspection: str = ""
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -104,7 +105,8 @@ def export_bundle(
 ) -> Exported:
     """The bundle of `rows`, the entries of the request's scope; without `custody.jsonl`.
 
-    Raises `NotSealedError` where none of them is sealed, `TooLargeError`.
+    Raises `NotSealedError` where none of them is sealed, `UnapprovedError` where nobody approved
+    that an entry is hidden, `TooLargeError`.
     """
     covered = [row for row in rows if row.index < sealed.size(row.log)]
     if rows and not covered:
@@ -134,13 +136,13 @@ class _Export:
 
     def run(self, policy: bytes, later: int) -> Exported:
         """Every file but the custody."""
-        hidden = {Place(row.log, row.index) for row in self._rows} & self._request.redact.keys()
+        hidden = {Place(row.log, row.index) for row in self._rows} & self._request.redact
         shown = [row for row in self._rows if Place(row.log, row.index) not in hidden]
-        redactions = self._redactions(hidden)
+        redacted = self._redacted(hidden)
         places = {Place(row.log, row.index) for row in shown}
         for place in sorted(places):
             self._add_entry("entries", place)
-        registry = self._registry(places, hidden)
+        registry = self._registry(shown, redacted) - places - hidden
         for place in sorted(registry):
             self._add_entry("registry", place)
         logs = sorted({place.log for place in (*places, *registry, *hidden)})
@@ -150,16 +152,17 @@ class _Export:
         if isinstance(self._request.scope, OfficerScope):
             self._add_officer(self._request.scope.officer)
         self._files[POLICY] = policy
-        self._files[REDACTIONS] = encode_json(Redactions(redactions, FORMAT_VERSION))
+        redactions = Redactions(tuple(item.redaction for item in redacted), FORMAT_VERSION)
+        self._files[REDACTIONS] = encode_json(redactions)
         at = self._sealed.round.sealed_at
         figures = figures_of(self._request.scope, shown, len(hidden), at)
         self._files["metrics/figures.json"] = encode_json(figures)
         for name, source in _VERIFIERS.items():
             self._files[name] = offline_file(source)
-        counts = Counts(len(places), len(redactions), len(registry))
+        counts = Counts(len(places), len(redacted), len(registry))
         manifest = self._manifest(counts, logs)
         for lang in _LANGUAGES:
-            page = timeline_page(manifest, self._rows, redactions, lang)
+            page = timeline_page(manifest, self._rows, redacted, lang)
             self._files[f"views/timeline.{lang}.html"] = page
         return Exported(self._files, self._sign(manifest), later)
 
@@ -169,37 +172,40 @@ class _Export:
         self._files[place.path(folder)] = data
         self._files[place.proof_path] = tree.proof(place.index, data)
 
-    def _redactions(self, hidden: set[Place]) -> tuple[Redaction, ...]:
+    def _redacted(self, hidden: set[Place]) -> list[Redacted]:
+        """What stands as its hash, in the order of log and index."""
+        if not hidden:
+            return []
+        approvals = Approvals(self._request.inspection, self._store, self._sealed, hidden)
         found = []
         for row in self._rows:
             place = Place(row.log, row.index)
             if place in hidden:
                 tree = self._sealed.tree(row.log)
                 self._files[place.proof_path] = tree.proof(row.index, tree.entry(row.index))
-                reason = self._request.redact[place]
-                found.append(
-                    Redaction(row.index, row.leaf, row.log, reason, row.stream, row.version)
-                )
-        return tuple(sorted(found, key=lambda item: (item.log, item.index)))
+                found.append(approvals.redact(row))
+        return sorted(found, key=lambda item: (item.redaction.log, item.redaction.index))
 
-    def _registry(self, places: set[Place], hidden: set[Place]) -> set[Place]:
-        """What the entries shown lean on, and the keys of every log that is spoken of.
+    def _registry(self, shown: Sequence[TimelineRow], redacted: Sequence[Redacted]) -> set[Place]:
+        """What the entries shown lean on, approvals with what these lean on, and the keys of every
+        log that is spoken of.
 
         The key of log 0 signs the manifest: its genesis is always there.
         """
-        shown = [row for row in self._rows if Place(row.log, row.index) in places]
-        needed = {
+        approvals = {item.redaction.approval: item.approval.typed for item in redacted}
+        actions = [row.action for row in shown]
+        actions += [action for action in approvals.values() if action is not None]
+        needed = approvals.keys() | {
             Place(entry.log, entry.index)
-            for entry in registry_for(self._store, shown)
+            for entry in registry_for(self._store, actions)
             if entry.index < self._sealed.size(entry.log)
         }
-        logs = {place.log for place in (*places, *hidden, *needed)} | {0}
-        needed |= {
+        logs = {place.log for place in needed} | {row.log for row in self._rows} | {0}
+        return needed | {
             Place(entry.log, entry.index)
             for entry in keys_of(self._store, logs)
             if entry.index < self._sealed.size(entry.log)
         }
-        return needed - places - hidden
 
     def _add_checkpoint(self, log: int) -> None:
         tree = self._sealed.tree(log)

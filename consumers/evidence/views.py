@@ -11,9 +11,10 @@ from typing import Final
 
 from consumers.cli.moments import ZONE_NAME, show_instant, show_within
 from consumers.cli.options import Lang
+from consumers.evidence.approvals import Redacted
 from ledger.core.action import plain_id
 from ledger.domain.phrases import sentence
-from ledger.entry.bundle import Manifest, Redaction
+from ledger.entry.bundle import Manifest
 from projections.queries.timeline import TimelineRow
 
 _STYLE: Final = """
@@ -41,7 +42,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "as_of": ("As of checkpoint", "Tính đến điểm chốt"),
         "size": ("{size} entries, root {root}", "{size} mục, gốc {root}"),
         "zone": ("Times: {zone}.", "Giờ: {zone}."),
-        "redacted": ("not disclosed: {reason}", "không công bố: {reason}"),
+        "redacted": (
+            "not disclosed: {reason}. Asked for by {requester}, approved by {approver} ({place})",
+            "không công bố: {reason}. Người đề nghị {requester}, người duyệt {approver} ({place})",
+        ),
         "none": ("no entry", "không có mục nào"),
         "note": (
             (
@@ -62,7 +66,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 
 def timeline_page(
-    manifest: Manifest, rows: Sequence[TimelineRow], redactions: Sequence[Redaction], lang: Lang
+    manifest: Manifest, rows: Sequence[TimelineRow], redacted: Sequence[Redacted], lang: Lang
 ) -> bytes:
     """The page in one language: rows in the order of their recording, redactions in their place."""
     facts = [
@@ -78,7 +82,7 @@ def timeline_page(
     )
     columns = ("place", "stream", "occurred", "recorded", "what", "leaf")
     head = "".join(f'<th scope="col">{escape(_text(name, lang))}</th>' for name in columns)
-    hidden = {(item.log, item.index): item for item in redactions}
+    hidden = {(item.redaction.log, item.redaction.index): item for item in redacted}
     body = "".join(_row(row, hidden.get((row.log, row.index)), lang) for row in rows)
     if not body:
         body = f'<tr><td colspan="{len(columns)}">{escape(_text("none", lang))}</td></tr>'
@@ -97,17 +101,26 @@ def timeline_page(
     ).encode()
 
 
-def _row(row: TimelineRow, hidden: Redaction | None, lang: Lang) -> str:
+def _row(row: TimelineRow, hidden: Redacted | None, lang: Lang) -> str:
     place = f"{row.log}/{row.index}"
     stream = f"{row.stream.partition(':')[0]} {plain_id(row.stream)}, {row.version}"
     if hidden is not None:
-        said = _text("redacted", lang).format(reason=hidden.reason)
-        cells = [place, stream, "", "", said]
+        cells = [place, stream, "", "", _why_hidden(hidden, lang)]
     else:
         what = show_within(sentence(row.action, lang))
         cells = [place, stream, show_instant(row.occurred_at), show_instant(row.recorded_at), what]
     shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     return f'<tr>{shown}<td class="hash">{row.leaf}</td></tr>\n'
+
+
+def _why_hidden(hidden: Redacted, lang: Lang) -> str:
+    action, place = hidden.approval.action, hidden.redaction.approval
+    return _text("redacted", lang).format(
+        reason=hidden.redaction.reason,
+        requester=action["data"]["requested_by"],
+        approver=action["actor"]["id"],
+        place=f"{place.log}/{place.index}",
+    )
 
 
 def _text(key: str, lang: Lang) -> str:

@@ -122,10 +122,27 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     requester: Text | msgspec.UnsetType = msgspec.UNSET
 
 
-class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An entry that is not disclosed: its leaf hash, and the place in its stream as the exporter
-    says."""
+class Place(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
+    """Where an entry stands."""
 
+    log: Count
+    index: Count
+
+    def path(self, folder: Folder) -> str:
+        """The file of the entry."""
+        return f"{folder}/{self.log}/{self.index}"
+
+    @property
+    def proof_path(self) -> str:
+        """The file of its proof."""
+        return f"proofs/{self.log}/{self.index}.tlog-proof"
+
+
+class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry that is not disclosed: its leaf hash, the place in its stream as the exporter says,
+    and where it was approved that it stays hidden."""
+
+    approval: Place
     index: Count
     leaf: Hash
     log: Count
@@ -151,22 +168,6 @@ class EvidenceBundle(msgspec.Struct, frozen=True):
     def fingerprint(self) -> str:
         """The hex SHA-256 of the policy in the bundle: what is compared with the printed one."""
         return sha256(self.files.get(POLICY, b"")).hexdigest()
-
-
-class Place(msgspec.Struct, frozen=True, order=True):
-    """Where an entry stands."""
-
-    log: int
-    index: int
-
-    def path(self, folder: Folder) -> str:
-        """The file of the entry."""
-        return f"{folder}/{self.log}/{self.index}"
-
-    @property
-    def proof_path(self) -> str:
-        """The file of its proof."""
-        return f"proofs/{self.log}/{self.index}.tlog-proof"
 
 
 def checkpoint_path(log: int | str) -> str:

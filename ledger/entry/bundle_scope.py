@@ -16,6 +16,8 @@ from ledger.entry.bundle import (
     BundleError,
     DossierScope,
     OfficerScope,
+    Place,
+    Redaction,
     manifest_text,
     officer_paths,
     parse_leaves,
@@ -29,12 +31,15 @@ from ledger.entry.officer_proof import (
     check_officer_proof,
     parse_officer_proof,
 )
+from ledger.entry.redaction import approval_fault
 
 _OFFICER_FILE: Final = re.compile(r"proofs/[0-9]+/officer\.[a-z]+")
 
 
 def check_completeness(check: BundleCheck) -> None:
-    """What the scope promises to hold in full."""
+    """What the scope promises to hold in full, and that somebody approved what is hidden."""
+    for redaction in check.redactions:
+        _check_approval(check, redaction)
     scope = check.manifest.scope
     own = [
         node
@@ -56,6 +61,24 @@ def check_completeness(check: BundleCheck) -> None:
         _check_dossier(check, stream_id("dossier", scope.dossier), own)
     elif isinstance(scope, OfficerScope):
         _check_officer(check, scope, own)
+
+
+def _check_approval(check: BundleCheck, redaction: Redaction) -> None:
+    place = redaction.approval
+    placed = check.entries.get(place)
+    fault = "is not shown"
+    if placed is not None:
+        fault = approval_fault(placed[1], check.origin(redaction.log), redaction)
+    if fault:
+        at = Place(redaction.log, redaction.index)
+        raise failed(
+            "evidence.redaction_unapproved",
+            "an entry is hidden, and it is not shown that somebody approved it",
+            node=Node(at, redaction.leaf, redaction.stream, redaction.version, None),
+            expected=f"the approval of another than who asked for it, {place.path('registry')}",
+            actual=f"{place.log}/{place.index} {fault}",
+        )
+    check.checked += 1
 
 
 def _check_dossier(check: BundleCheck, stream: str, own: Sequence[Node]) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from ledger.core.action import Action, decode_action
+from ledger.entry.bundle import Place
 from projections.store.sqlite import ReadStore
 
 KEY_TYPES: Final = (
@@ -69,6 +70,15 @@ def registry_of(store: ReadStore, streams: Collection[str]) -> Iterator[Standing
     """Every entry of the streams named, of those that there are."""
     for stream in sorted(streams):
         yield from _entries(store, "stream = ?", (stream,))
+
+
+def places_of(store: ReadStore, stream: str, type_name: str) -> list[Place]:
+    """Where the entries of a type stand in a stream, in its order."""
+    rows = store.rows(
+        "SELECT log, idx FROM timeline WHERE stream = ? AND type = ? ORDER BY version",
+        (stream, type_name),
+    )
+    return [Place(log, index) for log, index in rows]
 
 
 def is_parked(store: ReadStore, stream: str) -> bool:

@@ -18,10 +18,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from ledger.core.note import NoteError, parse_note
 from ledger.entry.archive import encode_archive
+from tests.evidence_approvals import approved_home
 from tests.evidence_cases import CASES
 from tests.evidence_forge import Case, Scene, make_scene
 from tests.policy_cases import LOG, READ, REFUSED
-from tests.sealed_ledger import demo_home
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "scripts" / "verify_bundle.html"
@@ -38,7 +38,7 @@ needs_chromium = pytest.mark.skipif(missing_chromium(), reason="no Chromium (apt
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory) -> Scene:
     home = tmp_path_factory.mktemp("home")
-    return make_scene(home, demo_home(home))
+    return make_scene(home, approved_home(home))
 
 
 @pytest.fixture(scope="module")

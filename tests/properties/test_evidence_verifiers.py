@@ -18,8 +18,8 @@ from ledger.entry.archive import encode_archive
 from ledger.entry.bundle import OfficerScope
 from ledger.entry.bundle_state import Pins
 from ledger.entry.bundle_verify import verify_bundle
+from tests.evidence_approvals import approved_home
 from tests.evidence_forge import Files, Scene, export, files_of, insider, make_scene
-from tests.sealed_ledger import demo_home
 from tests.unit.test_evidence import by_verify_py
 
 ALTERATIONS = 400
@@ -64,7 +64,7 @@ def draw(numbers: random.Random, scene: Scene, bases: list[Files]) -> bytes:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_both_say_the_same(tmp_path: Path, seed: int):
-    sealing = demo_home(tmp_path)
+    sealing = approved_home(tmp_path)
     scene = make_scene(tmp_path, sealing)
     pin = sha256(sealing.policy.encode()).hexdigest()
     whole = [scene.redacted, scene.officer, files_of(export(tmp_path, OfficerScope("nobody")))]

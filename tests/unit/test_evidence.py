@@ -20,10 +20,10 @@ from ledger.entry.archive import ArchiveError, decode_archive, encode_archive
 from ledger.entry.bundle import DossierScope, OfficerScope, Place, QueryScope
 from ledger.entry.bundle_state import Pins
 from ledger.entry.bundle_verify import BundleVerification, verify_bundle
+from tests.evidence_approvals import DOSSIER, approved_home
 from tests.evidence_cases import CASES
 from tests.evidence_forge import (
     AT,
-    DOSSIER,
     OFFICER,
     Case,
     Scene,
@@ -58,7 +58,7 @@ def home(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scene(home: Path) -> Scene:
-    return make_scene(home, demo_home(home))
+    return make_scene(home, approved_home(home))
 
 
 @pytest.fixture(scope="module")
