@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from struct import Struct
 from typing import Final, NamedTuple
@@ -17,6 +17,7 @@ from zlib import crc32
 
 import msgspec
 
+from ledger.app.group import SealedEntry
 from ledger.app.index_tables import (
     BEFORE,
     BEFORE_AT,
@@ -95,7 +96,7 @@ class DamagedIndexError(LedgerError):
     code = "index.damaged"
 
 
-class IndexHead(NamedTuple):
+class IndexHead(msgspec.Struct, frozen=True, gc=False):
     """Where a stream stands: version, index (`at`) and hex leaf of its newest entry."""
 
     version: int
@@ -141,13 +142,33 @@ class Pending:
         self.places.setdefault(action_id, place.index)
         self.streams[stream] = IndexHead(place.version, place.index, place.leaf)
 
+    def add_group(
+        self, entries: Sequence[SealedEntry], head_of: Callable[[str], IndexHead]
+    ) -> None:
+        """Enter the next entries; `head_of` tells where a stream stands that is not among these."""
+        rows, streams, ids, places = list[bytes](), self.streams, self.ids, self.places
+        for entry in entries:
+            place, stream, action_id = entry.place, entry.stream, entry.action_id
+            index, leaf, mark = place.index, place.leaf, crc32(action_id.encode())
+            before = (streams.get(stream) or head_of(stream)).at
+            rows.append(ROW.pack(bytes.fromhex(leaf), place.digest, place.version, before, mark))
+            if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
+                ids.append(action_id)
+            else:
+                ids.append(NO_ID)
+                self.odd.append((action_id, index))
+            places.setdefault(action_id, index)
+            streams[stream] = IndexHead(place.version, index, leaf)
+        self.records += b"".join(rows)
+
     def add_run(self, run: Run, before: Sequence[int]) -> None:
         """Enter the next entries; `before` has for each stream the index of the version before."""
         rows = bytearray(run.rows)
         for part, index in zip(run.streams, before, strict=True):
             BEFORE.pack_into(rows, part.first * ROW_BYTES + BEFORE_AT, index)
-            version, leaf = part.head
-            self.streams[part.stream] = IndexHead(version, run.index + part.last, leaf)
+            head = part.head
+            at = run.index + part.last
+            self.streams[part.stream] = IndexHead(head.version, at, head.leaf)
         self.records += rows
         for index, action_id in enumerate(run.ids, run.index):
             if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
@@ -195,8 +216,8 @@ def cursor_mark(origin: str, genesis: str, standing: Standing) -> int:
     return crc32(text.encode())
 
 
-def _stream_mark(name: str, version: int, index: int, leaf: str) -> int:
-    return crc32(f"{name} {version} {index} {leaf}".encode())
+def _stream_mark(name: str, head: IndexHead) -> int:
+    return crc32(f"{name} {head.version} {head.at} {head.leaf}".encode())
 
 
 def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
@@ -204,7 +225,10 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     pending = batch.pending
     ids = pending.keys()
     blocks = _cut_blocks(batch.tail + pending.records)
-    streams = [(name, *head, _stream_mark(name, *head)) for name, head in pending.streams.items()]
+    streams = [
+        (name, head.version, head.at, head.leaf, _stream_mark(name, head))
+        for name, head in pending.streams.items()
+    ]
     strays = [
         (number, *msgspec.structs.astuple(stray.record), stray.recorded_at, stray.index)
         for number, stray in enumerate(pending.strays, batch.stray_number)
@@ -264,11 +288,12 @@ def read_rest(connection: sqlite3.Connection, standing: Standing) -> Loaded:
 def find_heads(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, IndexHead]:
     """The heads of those streams that have entries; raises `DamagedIndexError`."""
     found: dict[str, IndexHead] = {}
-    for name, *head, mark in connection.execute(_FIND_STREAMS, (_to_json(list(names)),)):
-        if mark != _stream_mark(name, *head):
+    for name, *row, mark in connection.execute(_FIND_STREAMS, (_to_json(list(names)),)):
+        head = IndexHead(*row)
+        if mark != _stream_mark(name, head):
             msg = f"the row of {name} does not have its checksum"
             raise DamagedIndexError(msg)
-        found[name] = IndexHead(*head)
+        found[name] = head
     return found
 
 

@@ -33,6 +33,7 @@ from ledger.adapters.index_rows import (
     tail_of,
     write_batch,
 )
+from ledger.app.group import SealedEntry
 from ledger.app.index_tables import (
     ROW,
     ROW_BYTES,
@@ -165,7 +166,8 @@ class SqliteTables:
 
     def stream_indices(self, stream: str, after: int, until: int | None) -> Sequence[int]:
         """See `IndexTables`: each entry names the one before it in its stream."""
-        version, index, _ = self._head_of(stream)
+        head = self._head_of(stream)
+        version, index = head.version, head.at
         found: list[int] = []
         while version > after:
             _, _, recorded, before, _ = self._record(index)
@@ -195,6 +197,12 @@ class SqliteTables:
         self._settled = None
         self._pending.add(stream, action_id, place, self._head_of(stream).at)
         self._numbers.add(offset, silent=stream.startswith("ledger:"))
+
+    def add_group(self, offset: int, entries: Sequence[SealedEntry]) -> None:
+        """See `IndexTables`."""
+        self._settled = None
+        self._pending.add_group(entries, self._head_of)
+        self._numbers.add_many(offset, len(entries))
 
     def add_run(self, offset: int, run: Run) -> None:
         """See `IndexTables`."""

@@ -91,7 +91,7 @@ class KafkaWriter:
         self._drained: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = 0
-        self._flush_due = False
+        self._turn: Moment | None = None
         self._tick_due = False
         self._active_at = 0.0
 
@@ -102,16 +102,20 @@ class KafkaWriter:
 
     def submit(self, submission: Submission, deliver: Callable[[Outcome], None]) -> None:
         """Queue a submission; `deliver` is called once, on this loop."""
+        if self._turn is None:
+            # All callers that the last echo woke queue theirs in this turn of the loop: one group.
+            self._turn = self._moment()
+            self._loop.call_soon(self._flush)
+            self._start_ticking()
         self._token += 1
-        size = sum(len(action.data) for action in submission.actions)
+        size = 0
+        for action in submission.actions:
+            size += len(action.data)
         self._callers[self._token] = (deliver, size)
         self._queued_bytes += size
-        self._apply(self.machine.submit(self._token, submission, self._moment()))
-        if not self._flush_due:
-            # All callers that the last echo woke queue theirs in this turn of the loop: one group.
-            self._flush_due = True
-            self._loop.call_soon(self._flush)
-        self._start_ticking()
+        effects = self.machine.submit(self._token, submission, self._turn)
+        if effects:
+            self._apply(effects)
 
     def has_room(self, submissions: int = 1) -> bool:
         """Whether so many more may wait (limits.QUEUE_SUBMISSIONS_MAX, QUEUE_BYTES_MAX)."""
@@ -223,7 +227,7 @@ class KafkaWriter:
     # From the clock
 
     def _flush(self) -> None:
-        self._flush_due = False
+        self._turn = None
         self._apply(self.machine.flush(self._moment()))
 
     def _tick(self) -> None:

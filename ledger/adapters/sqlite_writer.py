@@ -173,8 +173,7 @@ class _Session:
         self.head = group.head
         self.recorded_at = group.recorded_at
         streams = self._streams
-        for entry in group.entries:
-            streams[entry.stream] = StreamHead(entry.place.version, entry.place.leaf)
+        streams.update(group.streams)
         while len(streams) > _STREAMS_REMEMBERED_MAX:
             del streams[next(iter(streams))]
 

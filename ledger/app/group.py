@@ -50,14 +50,16 @@ class SealedEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Sealed entries in order, the answers that hold once they have landed, and the head then.
+    """Sealed entries in order, the answers that hold once they have landed, and the heads then.
 
-    `answers` belong to the first `len(answers)` submissions; the others did not fit.
+    `answers` belong to the first `len(answers)` submissions; the others did not fit. `streams` has
+    each stream of the group.
     """
 
     entries: tuple[SealedEntry, ...]
     answers: tuple[Answer, ...]
     head: Head
+    streams: dict[str, StreamHead]
     recorded_at: str
 
 
@@ -74,21 +76,16 @@ class _GroupBuilder:
         self.origin = origin
         self.index = index
         self.recorded_at = recorded_at
-        self.head = index.head
+        # Not a Head: one is made for each entry.
+        self.size, self.leaf = index.head
         self.entries: list[SealedEntry] = []
         self.bytes = 0
         self.streams: dict[str, StreamHead] = {}
         self.places: dict[str, Place] = {}
 
-    def stream_head(self, stream: str) -> StreamHead:
-        return self.streams.get(stream) or self.index.stream_head(stream)
-
-    def place_of(self, action_id: str) -> Place | None:
-        return self.places.get(action_id) or self.index.place_of(action_id)
-
     def add(self, submission: Submission) -> Answer | None:
         """Seal one submission whole; None when the group is full and it has to wait."""
-        before = (self.head, len(self.entries), self.bytes)
+        before = (self.size, self.leaf, len(self.entries), self.bytes)
         streams: dict[str, StreamHead | None] = {}
         places: list[Place] = []
         for action in submission.actions:
@@ -98,9 +95,10 @@ class _GroupBuilder:
                 continue
             self._undo(before, streams)
             return result
-        answer = Recorded(tuple(places), new=len(self.entries) - before[1])
+        count = before[2]
+        answer = Recorded(tuple(places), len(self.entries) - count)
         over = len(self.entries) > GROUP_ENTRIES_MAX or self.bytes > GROUP_BYTES_MAX
-        if over and before[1] > 0:
+        if over and count > 0:
             self._undo(before, streams)
             return None
         return answer
@@ -109,29 +107,29 @@ class _GroupBuilder:
         self, action: SignedAction, streams: dict[str, StreamHead | None]
     ) -> Place | Refused:
         digest = sha256(action.data).digest()
-        known = self.place_of(action.id)
+        known = self.places.get(action.id) or self.index.place_of(action.id)
         if known is not None:
             if known.digest == digest:
                 return known
             message = f"action id {action.id} is recorded at index {known.index} with other bytes"
-            return Refused("action.id_reused", message, action.id, self.head.size)
-        stream_head = self.stream_head(action.stream)
-        if stream_head.version == 0 and not self.index.holds(action.stream):
-            message = f"{action.stream} belongs into another log of this ledger than {self.origin}"
-            return Refused("stream.other_log", message, action.id, self.head.size)
+            return Refused("action.id_reused", message, action.id, self.size)
+        stream = action.stream
+        before = self.streams.get(stream)
+        stream_head = before or self.index.stream_head(stream)
+        if stream_head.version == 0 and not self.index.holds(stream):
+            message = f"{stream} belongs into another log of this ledger than {self.origin}"
+            return Refused("stream.other_log", message, action.id, self.size)
         version = stream_head.version + 1
         if action.expected_version not in (None, version):
-            message = (
-                f"{action.stream}: expected version {action.expected_version}, next is {version}"
-            )
-            return Refused("stream.version_conflict", message, action.id, self.head.size)
+            message = f"{stream}: expected version {action.expected_version}, next is {version}"
+            return Refused("stream.version_conflict", message, action.id, self.size)
         seal = Seal(
-            index=self.head.size,
+            index=self.size,
             origin=self.origin,
-            prev=self.head.leaf,
+            prev=self.leaf,
             recorded_at=self.recorded_at,
             sigs=action.sigs,
-            stream=action.stream,
+            stream=stream,
             stream_prev=stream_head.leaf,
             type=action.type,
             v=FORMAT_VERSION,
@@ -140,18 +138,21 @@ class _GroupBuilder:
         try:
             data = encode_entry(seal, action.data)
         except EntryError as error:
-            return Refused("entry.too_large", str(error), action.id, self.head.size)
-        place = Place(seal.index, version, leaf_hash(data).hex(), digest)
-        streams.setdefault(action.stream, self.streams.get(action.stream))
-        self.streams[action.stream] = StreamHead(version, place.leaf)
+            return Refused("entry.too_large", str(error), action.id, self.size)
+        leaf = leaf_hash(data).hex()
+        place = Place(self.size, version, leaf, digest)
+        streams.setdefault(stream, before)
+        self.streams[stream] = StreamHead(version, leaf)
         self.places[action.id] = place
-        self.head = Head(seal.index + 1, place.leaf)
+        self.size, self.leaf = self.size + 1, leaf
         self.bytes += len(data)
-        self.entries.append(SealedEntry(data, action.stream, action.type, action.id, place))
+        self.entries.append(SealedEntry(data, stream, action.type, action.id, place))
         return place
 
-    def _undo(self, before: tuple[Head, int, int], streams: dict[str, StreamHead | None]) -> None:
-        self.head, count, self.bytes = before
+    def _undo(
+        self, before: tuple[int, str, int, int], streams: dict[str, StreamHead | None]
+    ) -> None:
+        self.size, self.leaf, count, self.bytes = before
         for entry in self.entries[count:]:
             del self.places[entry.action_id]
         del self.entries[count:]
@@ -173,4 +174,10 @@ def seal_group(
         if answer is None:
             break
         answers.append(answer)
-    return Group(tuple(builder.entries), tuple(answers), builder.head, recorded_at)
+    return Group(
+        tuple(builder.entries),
+        tuple(answers),
+        Head(builder.size, builder.leaf),
+        builder.streams,
+        recorded_at,
+    )

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from ledger.app.group import SealedEntry
 from ledger.app.submission import Place
 from ledger.core.chain import Head, StreamHead
 from ledger.core.merkle import HASH_BYTES
@@ -141,6 +142,9 @@ class IndexTables(Protocol):
 
     def add(self, offset: int, stream: str, action_id: str, place: Place) -> None:
         """Enter the next entry, which is not void."""
+
+    def add_group(self, offset: int, entries: Sequence[SealedEntry]) -> None:
+        """Enter the next entries, none void or of the log's own stream, at `offset` and behind."""
 
     def add_run(self, offset: int, run: Run) -> None:
         """Enter the next entries, of which the first lies at `offset` and the others behind it."""
@@ -280,6 +284,11 @@ class MemoryTables:
         if positions is None:
             positions = self._streams[stream] = array("q")
         positions.append(place.index)
+
+    def add_group(self, offset: int, entries: Sequence[SealedEntry]) -> None:
+        """See `IndexTables`."""
+        for place, entry in enumerate(entries, offset):
+            self.add(place, entry.stream, entry.action_id, entry.place)
 
     def add_run(self, offset: int, run: Run) -> None:
         """See `IndexTables`."""

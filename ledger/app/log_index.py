@@ -238,19 +238,17 @@ class PartitionIndex:
 
     def add_landed(self, group: Group, base_offset: int) -> None:
         """Take in a group of this process's own that landed where it was expected."""
-        for place, sealed in enumerate(group.entries):
-            offset = base_offset + place
-            if sealed.stream.startswith("ledger:"):
-                # Entries of the log's own stream change its keys: they go the reader's way.
+        if any(stream.startswith("ledger:") for stream in group.streams):
+            # Entries of the log's own stream change its keys: they go the reader's way.
+            for offset, sealed in enumerate(group.entries, base_offset):
                 self.add(Record(offset, sealed.data))
-                continue
-            self.state.head = Head(sealed.place.index + 1, sealed.place.leaf)
-            self.state.set_stream_head(
-                sealed.stream, StreamHead(sealed.place.version, sealed.place.leaf)
-            )
+        else:
+            self.tables.add_group(base_offset, group.entries)
+            for stream, head in group.streams.items():
+                self.state.set_stream_head(stream, head)
+            self.state.head = group.head
             self.state.recorded_at = max(self.state.recorded_at, group.recorded_at)
-            self.position = offset + 1
-            self.tables.add(offset, sealed.stream, sealed.action_id, sealed.place)
+            self.position = base_offset + len(group.entries)
         self._check_expected()
         self._settle()
 

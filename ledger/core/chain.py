@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import msgspec
+
 ZERO_LINK: Final = "0" * 64
 """The `prev` of index 0 and the `stream_prev` of version 1."""
 
@@ -15,7 +17,7 @@ class Head(NamedTuple):
     leaf: str
 
 
-class StreamHead(NamedTuple):
+class StreamHead(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A stream after `version` entries; `leaf` is the hex leaf hash of its newest entry."""
 
     version: int

@@ -144,7 +144,7 @@ class Verifier:
 
     def _is_continued_by(self, part: SegmentStream) -> bool:
         before = self.state.stream_head(part.stream)
-        return before == (part.version - 1, part.prev) and (
+        return before == StreamHead(part.version - 1, part.prev) and (
             before.version > 0 or self.state.holds(part.stream)
         )
 

@@ -261,7 +261,7 @@ class Folder:
         # In the order of their keys: neighbours lie on one page.
         run(
             "INSERT OR REPLACE INTO stream VALUES (?,?,?)",
-            [(stream, *head) for stream, head in sorted(self._heads.items())],
+            [(stream, head.version, head.leaf) for stream, head in sorted(self._heads.items())],
         )
         run(
             "INSERT OR REPLACE INTO dossier VALUES (?,?,?,?,?,?,?,?,?)",

@@ -32,7 +32,7 @@ class TemporaryHeads:
         self._connection.execute("BEGIN")
         self._connection.executemany(
             "INSERT OR REPLACE INTO head VALUES (?,?,?)",
-            [(stream, *head) for stream, head in sorted(heads.items())],
+            [(stream, head.version, head.leaf) for stream, head in sorted(heads.items())],
         )
         self._connection.execute("COMMIT")
 

@@ -26,7 +26,7 @@ from ledger.app.submission import (
     UnavailableError,
 )
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
-from ledger.core.chain import EMPTY_STREAM
+from ledger.core.chain import EMPTY_STREAM, StreamHead
 from ledger.core.findings import FindingError, Verdict
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
@@ -97,7 +97,7 @@ def test_what_was_answered_is_there_after_a_restart(log: SqliteLog, path: Path) 
         assert again.head().size == 4
         place = again.place_of(submission(2).actions[0].id)
         assert place == answers[0].places[1]  # type: ignore[union-attr]
-        assert again.stream_head("dossier:a") == (2, place.leaf)
+        assert again.stream_head("dossier:a") == StreamHead(2, place.leaf)
         versions = [
             decode_entry(data).seal.version for data in again.stream_entries("dossier:a", desc=True)
         ]
