@@ -35,13 +35,11 @@ _COLUMNS: Final = (
     Column("also"),
     Column("reason"),
 )
-_NOT_PLAYED: Final = (Status.SKIPPED, Status.NOT_BUILT)
 _STYLES: Final = {
     Status.DETECTED: "",
     Status.MISSED: "red",
     Status.UNDETECTED: "red",
     Status.SKIPPED: "yellow",
-    Status.NOT_BUILT: "yellow",
 }
 
 
@@ -133,7 +131,7 @@ def _rows(outcome: Outcome, lang: Lang) -> Iterator[dict[str, Any]]:
         "also": [name for name in told if name not in outcome.expected],
         "reason": outcome.reason,
     }
-    if not outcome.expected or outcome.status in _NOT_PLAYED:
+    if not outcome.expected or outcome.status is Status.SKIPPED:
         yield row
         return
     for name, code in outcome.expected.items():
@@ -185,4 +183,4 @@ def _cells(row: Mapping[str, Any], lang: Lang) -> list[str]:
 def _silence(row: Mapping[str, Any], lang: Lang) -> str:
     """What stands in place of a finding."""
     status = Status(row["status"])
-    return f"{'–' if status in _NOT_PLAYED else '✗'} {word(status, lang)}"
+    return f"{'–' if status is Status.SKIPPED else '✗'} {word(status, lang)}"

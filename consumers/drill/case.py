@@ -56,7 +56,6 @@ class Status(StrEnum):
     MISSED = "missed"
     UNDETECTED = "undetected"
     SKIPPED = "skipped"
-    NOT_BUILT = "not_built"
 
 
 DEFECTS = frozenset({Status.MISSED, Status.UNDETECTED})
@@ -92,10 +91,6 @@ class DrillError(LedgerError):
 
 class SkippedError(Exception):
     """This log, or this machine, has not what the case needs: why."""
-
-
-class NotBuiltError(Exception):
-    """What the case attacks does not exist in the product yet."""
 
 
 class Stage(Protocol[S]):

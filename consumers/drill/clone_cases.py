@@ -317,7 +317,7 @@ CLONE_CASES: Final = (
         ("a declared redaction that nobody approved", "che một mục khi chưa ai phê duyệt"),
         Attacker.EXPORTER,
         evidence_attacks.redact_unapproved,
-        {},
+        {"recipient": "evidence.redaction_unapproved"},
     ),
 )
 """Every case of a clone, in the order of the table."""

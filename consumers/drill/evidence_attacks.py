@@ -7,19 +7,26 @@ from hashlib import sha256
 
 import msgspec
 
-from consumers.drill.case import NotBuiltError
 from consumers.drill.scene import Scene
+from ledger.core.ids import log_of
 from ledger.core.policy import QUORUM_NONE, Policy, parse_policy
 from ledger.entry.archive import decode_archive, encode_archive
 from ledger.entry.bundle import (
+    FORMAT_VERSION,
     MANIFEST,
     MANIFEST_NOTE,
     NOT_LISTED,
     POLICY,
+    REDACTIONS,
+    Counts,
+    Place,
+    Redaction,
+    Redactions,
     encode_json,
     manifest_text,
     parse_manifest,
 )
+from ledger.entry.entry import decode_entry
 
 Files = dict[str, bytes]
 
@@ -58,10 +65,21 @@ def own_policy(scene: Scene) -> None:
     _sign(scene)
 
 
-def redact_unapproved(_scene: Scene) -> None:
-    """A redaction that is declared and that nobody approved."""
-    msg = "a bundle says which entries are hidden and why; that somebody approved is not asked"
-    raise NotBuiltError(msg)
+def redact_unapproved(scene: Scene) -> None:
+    """A redaction that is declared and that nobody approved: some other entry is named for that."""
+
+    def change(files: Files) -> None:
+        path = _newest_entry(files)
+        entry = decode_entry(files.pop(path))
+        seal, genesis = entry.seal, Place(0, 0)
+        log = log_of(seal.origin)
+        redaction = Redaction(
+            genesis, seal.index, entry.leaf, log, "by order", seal.stream, seal.version
+        )
+        files[REDACTIONS] = encode_json(Redactions((redaction,), FORMAT_VERSION))
+
+    _change(scene, change)
+    _sign(scene, entries=-1, redacted=1)
 
 
 def _newest_entry(files: Files) -> str:
@@ -78,12 +96,13 @@ def _change(scene: Scene, change: Callable[[Files], None]) -> None:
     scene.bundle_path.write_bytes(encode_archive(files))
 
 
-def _sign(scene: Scene, entries: int = 0) -> None:
-    """A manifest that fits what is there, with so many entries more, and the ledger's signature."""
+def _sign(scene: Scene, entries: int = 0, redacted: int = 0) -> None:
+    """A manifest that fits what is there, with so many entries and redactions more, and the
+    ledger's signature."""
     files = decode_archive(scene.bundle_path.read_bytes())
     manifest = parse_manifest(files[MANIFEST])
-    counts = manifest.counts
-    counts = msgspec.structs.replace(counts, entries=counts.entries + entries)
+    had = manifest.counts
+    counts = Counts(had.entries + entries, had.redacted + redacted, had.registry)
     hashes = {
         path: sha256(data).hexdigest() for path, data in files.items() if path not in NOT_LISTED
     }

@@ -11,7 +11,6 @@ from consumers.drill.case import (
     Detection,
     Detector,
     DrillError,
-    NotBuiltError,
     Outcome,
     SkippedError,
     Stage,
@@ -52,8 +51,6 @@ def play(stage: Stage[S], case: Case[S]) -> Outcome:
             seen = [_ask(name, detector, scene) for name, detector in stage.detectors.items()]
     except SkippedError as skipped:
         return _outcome(stage, case, Status.SKIPPED, str(skipped))
-    except NotBuiltError as missing:
-        return _outcome(stage, case, Status.NOT_BUILT, str(missing))
     detections = tuple(detection for detection in seen if detection.codes)
     return _judge(stage, case, detections)
 

@@ -48,16 +48,9 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "missed": ("NOT SEEN BY WHOM IT MUST BE", "NGƯỜI PHẢI THẤY ĐÃ KHÔNG THẤY"),
         "undetected": ("NOTHING DETECTS IT", "KHÔNG AI PHÁT HIỆN"),
         "skipped": ("skipped", "bỏ qua"),
-        "not_built": ("not built yet", "chưa có"),
         "total": (
-            (
-                "{cases} cases: {detected} detected, {defects} defects, {skipped} skipped, "
-                "{not_built} not built yet"
-            ),
-            (
-                "{cases} tình huống: {detected} đã phát hiện, {defects} lỗ hổng, {skipped} bỏ qua, "
-                "{not_built} chưa có"
-            ),
+            "{cases} cases: {detected} detected, {defects} defects, {skipped} skipped",
+            "{cases} tình huống: {detected} đã phát hiện, {defects} lỗ hổng, {skipped} bỏ qua",
         ),
         "times": (
             (
