@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -79,20 +80,22 @@ def hidden_row(ledger: OpenLedger) -> TimelineRow:
     return dossier_events(ledger.store(), DOSSIER)[2]
 
 
+def approval_of(ledger: OpenLedger, row: TimelineRow, name: str) -> Action:
+    """An approval of an entry, as it must be, for the inspection of that name."""
+    entry = {"origin": ledger.trust[row.log].origin, "index": row.index, "leaf": row.leaf}
+    return Action(
+        id=f"01996400-0000-7000-8000-{sha256(name.encode()).hexdigest()[:12]}",
+        type=TYPE,
+        stream=f"inspection:{inspection_of(name)}",
+        occurred_at=OccurredAt(format_instant(AFTER), "instant"),
+        actor=_WHO,
+        data={"requested_by": "tt.an", "entries": [entry], "reason": REASON},
+    )
+
+
 def record_approvals(ledger: OpenLedger) -> None:
     """Each approval in an inspection of its own."""
-    row = hidden_row(ledger)
-    entry = {"origin": ledger.trust[row.log].origin, "index": row.index, "leaf": row.leaf}
-    data = {"requested_by": "tt.an", "entries": [entry], "reason": REASON}
-    application = ledger.application()
-    changes = {"right": lambda action: action, **{name: made for name, (made, _) in WRONG.items()}}
-    for number, (name, change) in enumerate(changes.items()):
-        action = Action(
-            id=f"01996400-0000-7000-8000-{number:012x}",
-            type=TYPE,
-            stream=f"inspection:{inspection_of(name)}",
-            occurred_at=OccurredAt(format_instant(AFTER), "instant"),
-            actor=_WHO,
-            data=data,
-        )
-        application.record(change(action))
+    row, application = hidden_row(ledger), ledger.application()
+    application.record(approval_of(ledger, row, "right"))
+    for name, (change, _) in WRONG.items():
+        application.record(change(approval_of(ledger, row, name)))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from consumers.bootstrap import Settings, open_ledger
 from consumers.cli.main import run
+from consumers.demo.run import run_demo
 from ledger.core.action import Action, Actor, OccurredAt
 from ledger.entry.archive import decode_archive
 from projections.queries.timeline import EventFilter, events
-from tests.sealed_ledger import demo_home
+from tests.sealed_ledger import demo_home, seal
 
 DOSSIER = "H26.31.0007"
 
@@ -107,18 +109,85 @@ def test_an_officer_and_period_and_a_query(
     assert "entries" in rows
 
 
-def test_redactions_are_named_by_index(home: Path, tmp_path: Path):
+def inspected(home: Path) -> None:
+    """A demo office in which inspection TT-1 is open."""
+    run_demo(home, StringIO())
+    with open_ledger(Settings(home)) as ledger:
+        opened = Action(
+            id="01960000-0000-7000-8000-0000000000e7",
+            type="inspection.opened.v1",
+            stream="inspection:TT-1",
+            occurred_at=OccurredAt("2026-05-20T01:00:00.000000Z", "second"),
+            actor=Actor(kind="auditor", id="tt.an"),
+            data={"decision_no": "31/QD-TT", "scope": "land", "team": ["tt.an", "tt.vu"]},
+        )
+        ledger.application().record(opened)
+
+
+def approve(home: Path, *words: str, by: str = "tt.vu", reason: str = "a third party") -> int:
+    return run(
+        ["evidence", "approve", *words, "--inspection", "TT-1", "--reason", reason,
+         "--requested-by", "tt.an", "--by", by, "--home", str(home)]
+    )  # fmt: skip
+
+
+def test_what_one_asked_for_and_another_approved_is_hidden(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    home, out, no = tmp_path / "home", tmp_path / "r.zip", tmp_path / "no.zip"
+    inspected(home)
     with open_ledger(Settings(home)) as ledger:
         rows = list(events(ledger.store(), EventFilter(stream=f"dossier:{DOSSIER}")))
-    out = tmp_path / "r.zip"
-    hide = ["--redact", f"{rows[4].index}=a third party is named"]
-    assert exported(home, out, "dossier", DOSSIER, *hide) == 0
+    hide = [f"{rows[4].index}", f"0/{rows[6].index}"]
+    assert approve(home, *hide) == 0
+    assert "approved: entry 658" in capsys.readouterr().out
+    assert approve(home, "1", "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["index"], told["entries"][0]["index"]) == (659, 1)
+    with open_ledger(Settings(home)) as ledger:
+        seal(ledger)
+        (row,) = list(events(ledger.store(), EventFilter(first_index=658, last_index=658)))
+    assert (row.stream, row.actor, row.action.actor.kind) == ("inspection:TT-1", "tt.vu", "auditor")
+    assert row.action.data == {
+        "requested_by": "tt.an",
+        "entries": [
+            {"origin": "demo/0", "index": each.index, "leaf": each.leaf}
+            for each in (rows[4], rows[6])
+        ],
+        "reason": "a third party",
+    }
+    under = ["--inspection", "TT-1", "--by", "tt.an"]
+    redact = [word for name in hide for word in ("--redact", name)]
+    assert exported(home, out, "dossier", DOSSIER, *redact, *under) == 0
     files = decode_archive(out.read_bytes())
-    assert f"entries/0/{rows[4].index}" not in files
+    assert not {f"entries/0/{rows[4].index}", f"entries/0/{rows[6].index}"} & files.keys()
+    assert "registry/0/658" in files
     assert run(["verify", str(out), "--home", str(home)]) == 0
-    for wrong in ("5", "x=y", "5=", "0/x=y", "1=of another dossier"):
-        assert exported(home, tmp_path / "n.zip", "dossier", DOSSIER, "--redact", wrong) == 3
-    assert not (tmp_path / "n.zip").exists()
+    other = ["--redact", f"{rows[5].index}"]
+    assert exported(home, no, "dossier", DOSSIER, *redact, *other, *under) == 5
+    said = capsys.readouterr().err
+    assert "evidence.redaction_unapproved" in said
+    assert f"pal evidence approve 0/{rows[5].index} --inspection TT-1" in said
+    assert exported(home, no, "dossier", DOSSIER, *redact) == 3
+    assert "pal evidence approve" in capsys.readouterr().err
+    for wrong, code in (("x", 3), ("0/x", 3), ("5=why", 3), ("1", 3), ("99999", 4)):
+        assert exported(home, no, "dossier", DOSSIER, "--redact", wrong, *under) == code
+    assert not no.exists()
+
+
+def test_what_cannot_be_approved(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    home = tmp_path / "home"
+    inspected(home)
+    assert approve(home, "301", by="tt.an") == 3
+    assert "two people" in capsys.readouterr().err
+    assert approve(home, "301", by="somebody") == 3
+    assert "not of the team" in capsys.readouterr().err
+    assert approve(home, "301", by="") == 3
+    assert approve(home) == 3
+    assert approve(home, "301", "99999") == 4
+    assert approve(home, "301", reason="") == 6
+    with open_ledger(Settings(home)) as ledger:
+        assert ledger.store().head(0).size == 658, "nothing was recorded"
 
 
 def test_without_out_only_contents_and_size_are_listed(
@@ -180,17 +249,9 @@ def test_a_fingerprint_has_its_form(home: Path, tmp_path: Path, pin: str):
 
 def test_an_export_under_an_inspection_is_recorded_in_it(tmp_path: Path):
     home = tmp_path / "home"
-    demo_home(home)
+    inspected(home)
     with open_ledger(Settings(home)) as ledger:
-        opened = Action(
-            id="01960000-0000-7000-8000-0000000000e7",
-            type="inspection.opened.v1",
-            stream="inspection:TT-1",
-            occurred_at=OccurredAt("2026-05-20T01:00:00.000000Z", "second"),
-            actor=Actor(kind="auditor", id="tt.an"),
-            data={"decision_no": "31/QD-TT", "scope": "land", "team": ["tt.an"]},
-        )
-        ledger.application().record(opened)
+        seal(ledger)
     out = tmp_path / "case.zip"
     under = ["--inspection", "TT-1", "--by", "tt.an"]
     assert exported(home, out, "dossier", DOSSIER, *under) == 0

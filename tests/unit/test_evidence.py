@@ -236,12 +236,15 @@ def test_entries_are_the_bytes_of_the_log_and_nothing_personal_is_in_clear(
 
 
 def test_views_run_nothing_and_say_what_happened(scene: Scene):
-    for lang, said in (("en", "certificate"), ("vi", "hồ sơ")):
+    for lang, said, approved in (
+        ("en", "certificate", "Asked for by tt.an, approved by tt.vu (0/657)"),
+        ("vi", "hồ sơ", "Người đề nghị tt.an, người duyệt tt.vu (0/657)"),
+    ):
         page = scene.redacted[f"views/timeline.{lang}.html"].decode()
         assert f'<html lang="{lang}">' in page
         assert "default-src 'none'" in page
         assert "<script" not in page
-        assert "a third party is named" in page
+        assert f"a third party is named. {approved}" in page
         assert page.count("<tr>") == 38
         assert said in page.lower()
 
@@ -255,8 +258,8 @@ def test_a_redacted_entry_is_nowhere_but_as_its_hash(home: Path, scene: Scene):
     assert row.action.id.encode() not in others
     (item,) = json.loads(scene.redacted["redactions.json"])["redactions"]
     assert item == {
-        "index": row.index, "leaf": row.leaf, "log": 0, "reason": "a third party is named",
-        "stream": row.stream, "version": 3,
+        "approval": {"index": 657, "log": 0}, "index": row.index, "leaf": row.leaf, "log": 0,
+        "reason": "a third party is named", "stream": row.stream, "version": 3,
     }  # fmt: skip
 
 
