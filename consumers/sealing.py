@@ -109,7 +109,7 @@ def open_sealing(
         if witnesses or quorum is not None:
             msg = f"{settings.policy_path} names the witnesses already"
             raise SettingsError(msg, next_step="to change them, edit the file; see pal seal show")
-        signers = _load_signers(ledger, policy)
+        signers = load_signers(ledger, policy)
     else:
         _check_new(ledger)
         signers = _signers(ledger, ledger.keys.ensure_note_key)
@@ -140,7 +140,10 @@ def _check_new(ledger: OpenLedger) -> None:
     if published or (settings.sealer_path.exists() and not settings.policy_path.exists()):
         lost = settings.sealer_path if published else settings.policy_path
         msg = f"checkpoints of this ledger were signed before, and {lost} is not there"
-        raise SealingNotOpenedError(msg, next_step="restore it from its backup")
+        step = "restore it from its backup"
+        if published and settings.policy_path.exists():
+            step += "; where there is none: pal seal restore"
+        raise SealingNotOpenedError(msg, next_step=step)
 
 
 def _signers(
@@ -153,7 +156,7 @@ def _signers(
     }
 
 
-def _load_signers(ledger: OpenLedger, policy: Policy) -> Signers:
+def load_signers(ledger: OpenLedger, policy: Policy) -> Signers:
     """The keys of this home, which must be those of the policy: others would verify for nobody."""
     signers = _signers(ledger, ledger.keys.load_note_key)
     for origin, pair in signers.items():
@@ -235,7 +238,9 @@ def action_recorder(ledger: OpenLedger) -> RecordActions:
     return record
 
 
-def _follow(ledger: OpenLedger, number: int) -> Callable[[TreeState], LogFollower]:
+def log_follower(ledger: OpenLedger, number: int) -> Callable[[TreeState], LogFollower]:
+    """Gives the entries of a log from where a state stopped."""
+
     def follow(state: TreeState) -> LogFollower:
         return LogFollower(
             ledger.readers[number],
@@ -257,7 +262,7 @@ def open_sealer(
 
     settings, now = ledger.settings, ledger.now
     policy = load_policy(settings)
-    signers = _load_signers(ledger, policy)
+    signers = load_signers(ledger, policy)
     with (
         closing(CheckpointStore.open(settings.sealer_path)) as store,
         closing(Witnesses(policy)) as witnesses,
@@ -268,7 +273,7 @@ def open_sealer(
                 tree_folder(settings, str(number)),
                 trust.origin,
                 signers[trust.origin],
-                _follow(ledger, number),
+                log_follower(ledger, number),
                 now,
             )
             for number, trust in enumerate(ledger.trust)

@@ -27,8 +27,9 @@ from consumers.cli.moments import show_duration
 from consumers.cli.options import Common, Lang
 from consumers.cli.output import Basis, Column, show_rows, show_value, write
 from consumers.cli.session import settings_of
-from consumers.cli.terminal import paint, safe_text, say
+from consumers.cli.terminal import paint, progress, safe_text, say
 from consumers.cli.texts import text
+from consumers.restoring import restore_sealing
 from consumers.sealing import (
     WitnessNamed,
     load_policy,
@@ -51,6 +52,13 @@ EVERY_SECONDS: Final = 60.0
 GIVES_WAY: Final = 10
 """The priority (`nice`) of a sealer that goes on: it must never slow down who records."""
 
+RESTORED_COLUMNS: Final = (
+    Column("origin"),
+    Column("size", "number"),
+    Column("signed_at", "instant"),
+    Column("confirmed_by"),
+    Column("root", wide=True),
+)
 COLUMNS: Final = (
     Column("origin"),
     Column("size", "number"),
@@ -102,6 +110,59 @@ def open_logs(
     for line in value["not_recorded"]:
         say(f"▲ {safe_text(line)}")
     return INDETERMINATE if failed else PASSED
+
+
+def restore(
+    *,
+    accept_that_nobody_can_exclude_a_newer_checkpoint: Annotated[
+        bool,
+        Parameter(
+            negative="", help="Needed where the policy asks for no witness: a person says so."
+        ),
+    ] = False,
+    common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """Make the lost store of signed checkpoints anew from what was published. End the sealer first.
+
+    Nothing is made where a store is there, where log, tiles and checkpoint do not agree to the
+    byte, where a witness knows a later checkpoint, or too few of them can be asked.
+
+    Example: pal seal restore
+    """
+    with (
+        open_ledger(settings_of(common)) as ledger,
+        progress("reading the logs", "entries") as advance,
+    ):
+        done = 0
+
+        def read(count: int) -> None:
+            nonlocal done
+            done += count
+            advance(done, 0)
+
+        restored = restore_sealing(
+            ledger,
+            is_unconfirmed_accepted=accept_that_nobody_can_exclude_a_newer_checkpoint,
+            advance=read,
+        )
+        basis = Basis(ledger.origin, sum(each.tree.state.size for each in restored[:-1]))
+    rows = [
+        {
+            "origin": each.tree.state.origin,
+            "size": each.tree.state.size,
+            "signed_at": each.tree.signed.signed_at,
+            "confirmed_by": ", ".join(each.by),
+            "root": each.tree.state.root.hex(),
+        }
+        for each in restored
+    ]
+    lang = common.language
+    show_rows("seal", RESTORED_COLUMNS, rows, basis=basis, form=common.format, lang=lang)
+    rounds = restored[-1].tree.state
+    say(text("seal.restored", lang, origin=rounds.origin, rounds=rounds.size))
+    if not all(each.by for each in restored):
+        say(text("seal.no_witness", lang))
+    return PASSED
 
 
 def run(

@@ -26,6 +26,7 @@ OUTAGE_SECONDS: Final = 300.0
 SEALING_OPENED: Final = "ledger.sealing_opened.v1"
 WITNESS_OUTAGE: Final = "ledger.witness_outage.v1"
 WITNESS_RESTORED: Final = "ledger.witness_restored.v1"
+SEALING_RESTORED: Final = "ledger.sealing_restored.v1"
 _REASON_MAX: Final = 1_000
 
 _log = logging.getLogger("ledger.sealer")

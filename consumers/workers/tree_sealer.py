@@ -13,14 +13,13 @@ from typing import Protocol
 
 from ledger.adapters.checkpoint_store import CheckpointStore, SignedCheckpoint
 from ledger.adapters.tile_folder import TileFolder
-from ledger.app.growth import grow, mismatch
+from ledger.app.growth import grow, prove_growth
 from ledger.app.limits import SEAL_ENTRIES_MAX
 from ledger.app.sealing import Counted, TreeState
 from ledger.core.checkpoint import Checkpoint
 from ledger.core.findings import Finding, FindingError, Verdict
-from ledger.core.merkle import prove_consistency
 from ledger.core.note import NoteError, SignedNote, parse_note
-from ledger.core.tiles import WIDTH_MAX, TileError, grown_tiles, nodes_of_tiles
+from ledger.core.tiles import WIDTH_MAX, grown_tiles
 from ledger.core.times import format_instant
 from ledger.entry.note_keys import NoteSignatureError, NoteSigner, verify_checkpoint
 from ledger.entry.officer_index import OfficerIndex
@@ -133,11 +132,7 @@ class TreeSealer:
 
         Raises `FindingError` where the published tree gives none.
         """
-        now = self.state.size
-        try:
-            return prove_consistency(size, now, nodes_of_tiles(self.folder.read, now))
-        except TileError as error:
-            raise mismatch(self.origin, str(error)) from error
+        return prove_growth(self.folder, self.origin, size, self.state.size)
 
     def signed(self) -> SignedCheckpoint | None:
         """What was signed last, with the cosignatures that came; None where nothing was."""

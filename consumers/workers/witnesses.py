@@ -15,7 +15,12 @@ from ledger.adapters.witness_client import Conflict, Cosigned, Refused, add_chec
 from ledger.core.checkpoint import parse_checkpoint
 from ledger.core.note import NoteError, NoteSignature, SignedNote, VerifierKey
 from ledger.core.policy import QUORUM_NONE, Policy
-from ledger.entry.note_keys import NoteSignatureError, check_signature, verify_note
+from ledger.entry.note_keys import (
+    NoteSignatureError,
+    VerifiedSignature,
+    check_signature,
+    verify_note,
+)
 
 TIMEOUT_SECONDS: Final = 2.0
 """For one answer: a witness checks two signatures and syncs one row."""
@@ -31,7 +36,7 @@ class Asked(NamedTuple):
     """The note with every cosignature that verified, the old ones too; whether a quorum of the
     *new* ones is there; what went wrong, by witness; who has seen a larger tree (who, size), and
     who another one (who, what it said); who has forgotten what it cosigned (who, the size that it
-    knows, the size that it had cosigned)."""
+    knows, the size that it had cosigned); and the new cosignatures, verified."""
 
     note: SignedNote
     is_quorum: bool
@@ -39,14 +44,26 @@ class Asked(NamedTuple):
     ahead: tuple[str, int] | None = None
     forked: tuple[str, str] | None = None
     forgot: tuple[tuple[str, int, int], ...] = ()
+    fresh: tuple[VerifiedSignature, ...] = ()
 
 
 class Witnesses:
-    """The witnesses of one policy. `begin_round` gives those that were silent another chance."""
+    """The witnesses of one policy. `begin_round` gives those that were silent another chance.
 
-    def __init__(self, policy: Policy, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    `asks_forgetful` is False where an answer must say what the witness knew all along: one that has
+    forgotten what it cosigned is then told nothing, and counts as silent.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        *,
+        asks_forgetful: bool = True,
+    ) -> None:
         self.policy = policy
         self._timeout_seconds = timeout_seconds
+        self._asks_forgetful = asks_forgetful
         self._urls = {
             each.url: each.name for each in reversed(policy.witnesses) if each.url
         }  # one witness may have two keys
@@ -84,7 +101,8 @@ class Witnesses:
         problems = {self._urls[url]: why for url, why in self._silent.items()}
         ahead: tuple[str, int] | None = None
         forked: tuple[str, str] | None = None
-        fresh: list[NoteSignature] = []
+        lines: list[NoteSignature] = []
+        fresh: list[VerifiedSignature] = []
         for url, answer in zip(asked, answers, strict=True):
             name = self._urls[url]
             match answer:
@@ -92,7 +110,8 @@ class Witnesses:
                     verified = list(self._verified(note.text, signatures))
                     if not verified:
                         problems[name] = "no signature of a key that the policy names"
-                    fresh += verified
+                    lines += (line for line, _ in verified)
+                    fresh += (signed for _, signed in verified)
                 case Conflict(theirs) if theirs > size:
                     ahead = (name, theirs)
                     problems[name] = f"it has seen a tree of {theirs}, this one has {size}"
@@ -105,15 +124,14 @@ class Witnesses:
                     problems[name] = f"status {status}: {text}"
                 case str(why):
                     self._silent[url] = problems[name] = why
-        known = {(key.name, key.id): key for key in self.policy.cosigners}
-        cosigned = [known[each.name, each.key_id] for each in fresh]
         forgot = tuple(
             (self._urls[url], *self._forgot.pop((url, origin)))
             for url in asked
             if (url, origin) in self._forgot
         )
-        is_quorum = self.policy.is_quorum(cosigned)
-        return Asked(_with(note, fresh), is_quorum, problems, ahead, forked, forgot)
+        is_quorum = self.policy.is_quorum([signed.key for signed in fresh])
+        given = _with(note, lines)
+        return Asked(given, is_quorum, problems, ahead, forked, forgot, tuple(fresh))
 
     def cosigned_by(self, note: SignedNote) -> tuple[VerifierKey, ...]:
         """The keys of witnesses whose cosignatures on `note` verify."""
@@ -132,6 +150,8 @@ class Witnesses:
             answer = add_checkpoint(url, old, prove(old), log_note, self._timeout_seconds)
             if isinstance(answer, Conflict) and answer.size <= size:
                 if answer.size < old:
+                    if not self._asks_forgetful:
+                        return f"forgot what it cosigned: {old} entries, it knows {answer.size}"
                     self._forgot[url, origin] = answer.size, old
                 old = answer.size
                 answer = add_checkpoint(url, old, prove(old), log_note, self._timeout_seconds)
@@ -141,17 +161,19 @@ class Witnesses:
             self._sizes[url, origin] = size
         return answer
 
-    def _verified(self, text: str, signatures: Iterable[NoteSignature]) -> Iterable[NoteSignature]:
+    def _verified(
+        self, text: str, signatures: Iterable[NoteSignature]
+    ) -> Iterable[tuple[NoteSignature, VerifiedSignature]]:
         known = {(key.name, key.id): key for key in self.policy.cosigners}
         for signature in signatures:
             key = known.get((signature.name, signature.key_id))
             if key is None:
                 continue
             try:
-                check_signature(key, text, signature.blob)
+                signed = check_signature(key, text, signature.blob)
             except NoteSignatureError:
                 continue
-            yield signature
+            yield signature, signed
 
 
 def _with(note: SignedNote, fresh: Iterable[NoteSignature]) -> SignedNote:

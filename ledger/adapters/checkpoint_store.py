@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
+from ledger.adapters.transaction import transaction
 from ledger.adapters.trust import sync_folder
 from ledger.app.sealing import SealerDisplacedError, SealingNotOpenedError, TreeState
 from ledger.app.submission import LedgerError
@@ -52,6 +53,8 @@ _TREE: Final = (
 )
 _ADD_TREE: Final = "INSERT OR IGNORE INTO tree VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_TREE: Final = _ADD_TREE.replace("INSERT OR IGNORE", "REPLACE")
+_SET_OFFICER: Final = "REPLACE INTO officer (origin, officer, count, peaks) VALUES (?, ?, ?, ?)"
+_ADD_CHECKPOINT: Final = "INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?, ?, ?)"
 _CHECKPOINT: Final = (
     "SELECT origin, size, signed_at, note, witnessed_at, token, stamped_at FROM checkpoint"
     " WHERE origin = ? "
@@ -66,6 +69,12 @@ class StoreFileError(LedgerError):
     """The file is no store of a sealer, or one of a newer format."""
 
     code = "sealer.file"
+
+
+class StoreExistsError(LedgerError):
+    """A store is there, or what SQLite kept beside one: nothing may take its place."""
+
+    code = "sealer.store_exists"
 
 
 class SignedCheckpoint(msgspec.Struct, frozen=True):
@@ -89,6 +98,14 @@ class Outage(msgspec.Struct, frozen=True):
     recorded_at: str = ""
 
 
+class RestoredTree(NamedTuple):
+    """All that a store keeps of a tree that one checkpoint is known of."""
+
+    state: TreeState
+    signed: SignedCheckpoint
+    officers: Sequence[OfficerRow] = ()
+
+
 class CheckpointStore:
     """One file for all trees of a ledger. Safe to use from any thread; close after use."""
 
@@ -102,19 +119,27 @@ class CheckpointStore:
         """Make the store of trees that nothing was signed of; one that is there is completed by the
         trees that it lacks, and nothing else of it changed."""
         if not path.exists():
-            # Whole or not there: what a crash leaves half made must not look like a store.
-            unfinished = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-                with _transaction(connection):
-                    for statement in _SCHEMA:
-                        connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            unfinished.replace(path)
-            sync_folder(path.parent)
+            with _new_file(path):
+                pass
         store = cls.open(path)
         store.add_trees(states)
         return store
+
+    @classmethod
+    def restore(
+        cls, path: Path, trees: Sequence[RestoredTree], first_round: int, rounds: Sequence[bytes]
+    ) -> None:
+        """Make a store that was lost anew, of what was signed last of each tree, and the entries of
+        the log of checkpoints from index `first_round` on. Raises `StoreExistsError`."""
+        with _new_file(path) as connection:
+            for tree in trees:
+                connection.execute(_ADD_TREE, msgspec.structs.astuple(tree.state))
+                connection.execute(_ADD_CHECKPOINT, msgspec.structs.astuple(tree.signed))
+                rows = [(tree.state.origin, *row) for row in tree.officers]
+                connection.executemany(_SET_OFFICER, rows)
+            connection.executemany(
+                "INSERT INTO round VALUES (?, ?)", enumerate(rounds, first_round)
+            )
 
     @classmethod
     def open(cls, path: Path) -> CheckpointStore:
@@ -122,7 +147,7 @@ class CheckpointStore:
         if not path.exists():
             msg = f"there is no {path}: no checkpoint was ever signed here, or the store is lost"
             raise SealingNotOpenedError(
-                msg, next_step="pal seal open; where checkpoints are published, restore the store"
+                msg, next_step="pal seal open; where checkpoints are published, pal seal restore"
             )
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
@@ -190,10 +215,7 @@ class CheckpointStore:
                 "INSERT INTO checkpoint (origin, size, signed_at, note) VALUES (?, ?, ?, ?)",
                 (new.origin, new.size, signed_at, new.note),
             )
-            connection.executemany(
-                "REPLACE INTO officer (origin, officer, count, peaks) VALUES (?, ?, ?, ?)",
-                [(new.origin, *row) for row in rows],
-            )
+            connection.executemany(_SET_OFFICER, [(new.origin, *row) for row in rows])
 
     def officer_rows(self, origin: str) -> list[OfficerRow]:
         """The rows of the officer index as of the last signed checkpoint."""
@@ -312,8 +334,46 @@ class CheckpointStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _errors(self.path), _transaction(self._connection):
-            yield self._connection
+        with self._lock, _errors(self.path), transaction(self._connection) as connection:
+            yield connection
+
+
+def check_none(path: Path) -> None:
+    """Raise `StoreExistsError` where a store, or a part of one, lies at `path`.
+
+    SQLite would play what lies in a left-over journal into the new file.
+    """
+    names = [f"{path}{end}" for end in ("", "-wal", "-shm", "-journal")]
+    found = [name for name in names if Path(name).exists()]
+    if found:
+        msg = f"there is {', '.join(found)}"
+        step = "go on with it; what is damaged or left over, move aside and keep: pal seal show"
+        raise StoreExistsError(msg, next_step=step)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[sqlite3.Connection]:
+    """The transaction in which a store is made: whole or not there, and never in another's place.
+
+    What a crash leaves half made does not look like a store.
+    """
+    check_none(path)
+    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    try:
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            with _errors(path), transaction(connection):
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                yield connection
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        path.hardlink_to(unfinished)
+    except FileExistsError as error:
+        msg = f"another process just made {path}"
+        raise StoreExistsError(msg, next_step="go on with it: pal seal show") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def _check_format(path: Path, connection: sqlite3.Connection) -> None:
@@ -333,14 +393,3 @@ def _errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreFileError(f"{path}: {error}", next_step="restore the store") from error
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+from ledger.adapters.transaction import transaction
 from ledger.adapters.trust import sync_folder
 from ledger.app.submission import LedgerError
 from ledger.core.checkpoint import parse_checkpoint
@@ -166,15 +167,8 @@ class WitnessStore:
     @contextmanager
     def _step(self) -> Iterator[sqlite3.Connection]:
         """One transaction that nobody else writes in; undone where it fails."""
-        with self._lock, self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, self._told(), transaction(self._connection) as connection:
+            yield connection
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ledger.core.findings import Finding, FindingError, Verdict
-from ledger.core.merkle import HASH_BYTES
+from ledger.core.merkle import HASH_BYTES, prove_consistency
 from ledger.core.tiles import (
     ENTRIES,
     WIDTH_MAX,
@@ -20,6 +20,7 @@ from ledger.core.tiles import (
     check_bundle,
     encode_bundle,
     grown_tiles,
+    nodes_of_tiles,
     read_tile,
     width_at,
 )
@@ -116,6 +117,17 @@ def _compare(files: TreeFiles, tile: Tile, expected: bytes) -> None:
     if _read(files, tile) != expected:
         msg = f"{tile.path()} does not hold the hashes of what lies below it"
         raise TileError(msg)
+
+
+def prove_growth(files: TreeFiles, origin: str, old: int, size: int) -> tuple[bytes, ...]:
+    """The consistency proof from a tree of `old` to one of `size`, from the published tiles.
+
+    Raises `FindingError` where they give none.
+    """
+    try:
+        return prove_consistency(old, size, nodes_of_tiles(files.read, size))
+    except TileError as error:
+        raise mismatch(origin, str(error)) from error
 
 
 def mismatch(origin: str, message: str) -> FindingError:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from consumers.bootstrap import OpenLedger, Settings
 from consumers.creation import create_ledger
+from consumers.restoring import NotRecordedError, restore_sealing
 from consumers.sealing import load_policy, open_sealer, open_sealing, tree_folder
+from ledger.adapters.checkpoint_store import CheckpointStore
 from ledger.adapters.kafka_client import LoopThread
 from ledger.adapters.tile_folder import read_entry
 from ledger.core.note import parse_note
@@ -80,4 +83,29 @@ def test_what_counts_is_sealed_and_a_writer_is_not_disturbed(ledger: OpenLedger)
         assert types.count("ledger.sealing_opened.v1") == 1
         names = {path.name for path in ledger.settings.home.iterdir()}
         assert {f"policy-{topic}.txt", f"tiles-{topic}", f"sealer-{topic}.sqlite"} <= names
+    check_restoring(ledger, thread)
     thread.close()
+
+
+def check_restoring(ledger: OpenLedger, thread: LoopThread) -> None:
+    """The store lost and made anew, strays and all; not while a writer could not be told of it."""
+    origins = [trust.origin for trust in ledger.trust]
+    with CheckpointStore.open(ledger.settings.sealer_path) as store:
+        before = list(map(store.state, origins))
+    for path in ledger.settings.home.glob("sealer-*"):
+        path.unlink()
+    ledger.close()
+    writer = thread.run(ledger.join_writers(lambda _owned: None))
+    with pytest.raises(NotRecordedError):
+        restore_sealing(ledger, is_unconfirmed_accepted=True)
+    assert not ledger.settings.sealer_path.exists()
+    thread.run(writer.stop())
+    restore_sealing(ledger, is_unconfirmed_accepted=True)
+    with CheckpointStore.open(ledger.settings.sealer_path) as store:
+        after = list(map(store.state, origins))
+    for old, new in zip(before, after, strict=True):
+        # A stray that lies behind the last entry is looked at again.
+        assert new.position <= old.position
+        assert replace(new, position=old.position, note=b"") == replace(old, note=b"")
+    with open_sealer(ledger) as sealer:
+        assert sealer.seal().findings == ()
