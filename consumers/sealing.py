@@ -107,8 +107,7 @@ def open_sealing(
     if settings.policy_path.exists():
         policy = load_policy(settings)
         if witnesses or quorum is not None:
-            msg = f"{settings.policy_path} names the witnesses already"
-            raise SettingsError(msg, next_step="to change them, edit the file; see pal seal show")
+            raise _options_too_late(settings, policy)
         signers = load_signers(ledger, policy)
     else:
         _check_new(ledger)
@@ -119,6 +118,16 @@ def open_sealing(
         _check_new(ledger)
     CheckpointStore.create(settings.sealer_path, list(map(TreeState, signers))).close()
     return policy, record(_opened_actions(ledger, signers, policy))
+
+
+def _options_too_late(settings: Settings, policy: Policy) -> SettingsError:
+    names = ", ".join(sorted({each.name for each in policy.witnesses})) or "no witness"
+    return SettingsError(
+        f"sealing is open already, and --witness and --quorum change nothing then: "
+        f"{settings.policy_path} names {names} and asks for quorum {policy.quorum}",
+        next_step="edit its witness, group and quorum lines (pal witness create prints them), then "
+        "pal seal open without options: it records what the policy says by then",
+    )
 
 
 def _check_room(ledger: OpenLedger) -> None:

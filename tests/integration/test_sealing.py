@@ -97,6 +97,22 @@ def test_opening_is_done_once_and_completed_again_and_never_begins_anew(tmp_path
             open_sealing(ledger)
 
 
+def test_options_that_come_too_late_are_refused_with_what_the_policy_says(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    settings = opened(home)
+    policy = settings.policy_path.read_bytes()
+    words = ("seal", "open", "--home", home, "--quorum", "9")
+    refused = pal(*words)
+    assert refused.returncode == 3
+    assert "names no witness and asks for quorum none" in refused.stderr
+    assert "edit its witness, group and quorum lines" in refused.stderr
+    assert settings.policy_path.read_bytes() == policy
+    add_witness(settings, tmp_path / "witness").end()
+    said = pal(*words).stderr
+    assert f"names {WITNESS}" in said
+    assert f"asks for quorum {WITNESS}" in said
+
+
 def test_an_older_store_is_found_out_by_what_is_published(tmp_path: Path) -> None:
     settings = opened(tmp_path / "home")
     seal(settings)
