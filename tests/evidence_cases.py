@@ -193,6 +193,18 @@ def genesis_left_out(scene: Scene) -> bytes:
 
 
 @case(3)
+def key_with_a_field_more(scene: Scene) -> bytes:
+    """What the field takes back, no reader of today can know."""
+    files = {**scene.dossier}
+    genesis = decode_entry(files["registry/0/0"])
+    action = genesis.action
+    action["data"]["keys"][0]["until_at"] = "2026-01-01T00:00:00.000000Z"
+    body = encode_canonical(action)
+    seal = msgspec.structs.replace(genesis.seal, sigs=scene.key.sign([body])[0])
+    return insider(scene, files | {"registry/0/0": encode_entry(seal, body)})
+
+
+@case(3)
 def another_number_of_logs(scene: Scene) -> bytes:
     return insider(scene, change_manifest(scene.dossier, logs=2))
 

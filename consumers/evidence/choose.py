@@ -11,7 +11,6 @@ from ledger.core.action import Action, stream_id
 from ledger.entry.bundle import Place
 from projections.queries.evidence import (
     StandingEntry,
-    key_entries,
     registry_of,
     shared_registry,
 )
@@ -22,11 +21,6 @@ _KINDS: Final = ("officer", "unit", "procedure", "system")
 
 _NAME_LENGTH_MAX: Final = 200
 """No id is longer (ledger.domain.fields.Code)."""
-
-
-def keys_of(store: ReadStore, logs: Iterable[int]) -> list[StandingEntry]:
-    """The entries by which these logs enrol and revoke keys, genesis first."""
-    return [entry for log in sorted(logs) for entry in key_entries(store, log)]
 
 
 def registry_for(store: ReadStore, actions: Iterable[Action]) -> list[StandingEntry]:

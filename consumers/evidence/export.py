@@ -15,7 +15,7 @@ import msgspec
 
 from consumers.cli.options import Lang
 from consumers.evidence.approvals import Approvals, Redacted
-from consumers.evidence.choose import keys_of, registry_for
+from consumers.evidence.choose import registry_for
 from consumers.evidence.figures import figures_of
 from consumers.evidence.trees import NotSealedError, SealedLedger
 from consumers.evidence.views import timeline_page
@@ -52,7 +52,7 @@ from ledger.entry.entry import decode_entry
 from ledger.entry.officer_index import officer_of
 from ledger.entry.officer_proof import check_complete, prove_officer
 from ledger.entry.signatures import SigningKey
-from projections.queries.evidence import officer_leaves, void_indexes
+from projections.queries.evidence import key_places, officer_leaves, void_indexes
 from projections.queries.timeline import TimelineRow
 from projections.store.sqlite import ReadStore
 
@@ -196,16 +196,11 @@ class _Export:
         actions = [row.action for row in shown]
         actions += [action for action in approvals.values() if action is not None]
         needed = approvals.keys() | {
-            Place(entry.log, entry.index)
-            for entry in registry_for(self._store, actions)
-            if entry.index < self._sealed.size(entry.log)
+            Place(entry.log, entry.index) for entry in registry_for(self._store, actions)
         }
-        logs = {place.log for place in needed} | {row.log for row in self._rows} | {0}
-        return needed | {
-            Place(entry.log, entry.index)
-            for entry in keys_of(self._store, logs)
-            if entry.index < self._sealed.size(entry.log)
-        }
+        for log in {place.log for place in needed} | {row.log for row in self._rows} | {0}:
+            needed |= set(key_places(self._store, log, self._sealed.round.logs[log].origin))
+        return {place for place in needed if place.index < self._sealed.size(place.log)}
 
     def _add_checkpoint(self, log: int) -> None:
         tree = self._sealed.tree(log)

@@ -133,12 +133,14 @@ def check_signatures(check: BundleCheck) -> None:
 
 def _check_signature(check: BundleCheck, node: Node, entry: Entry, ring: KeyRing) -> None:
     seal = entry.seal
-    data = {} if entry.typed is None else entry.typed.data
     own = seal.stream == f"ledger:{seal.origin}"
+    # As in a log: what an action has besides, or is not, makes neither entry nor key another.
+    data = entry.action.get("data", {}) if own else {}
     if (seal.index == 0) != (seal.type == GENESIS_TYPE) or (seal.index == 0 and not own):
         raise failed("evidence.genesis", "a log begins with its genesis, only there", node=node)
     if seal.index == 0:
-        said = (data.get("name"), data.get("log"), data.get("logs"))
+        named = data if isinstance(data, dict) else {}
+        said = (named.get("name"), named.get("log"), named.get("logs"))
         expected = (check.manifest.ledger, node.place.log, check.manifest.logs)
         if said != expected:
             raise failed(

@@ -11,20 +11,12 @@ from ledger.core.action import Action, decode_action
 from ledger.entry.bundle import Place
 from projections.store.sqlite import ReadStore
 
-KEY_TYPES: Final = (
-    "ledger.genesis.v1",
-    "ledger.key_enrolled.v1",
-    "ledger.key_revoked.v1",
-    "ledger.sealing_opened.v1",
-)
-"""What a log's own stream says of keys."""
-
 _SHARED_KINDS: Final = ("authority", "calendar")
 """Registry streams that speak of everybody."""
 
 
 class StandingEntry(msgspec.Struct, frozen=True):
-    """An entry of the registry or of a log's own stream, and where it stands."""
+    """An entry of the registry, and where it stands."""
 
     log: int
     index: int
@@ -53,10 +45,14 @@ def void_indexes(store: ReadStore, log: int, size: int) -> list[int]:
     return [index for (index,) in rows]
 
 
-def key_entries(store: ReadStore, log: int) -> Iterator[StandingEntry]:
-    """The entries by which a log enrols and revokes keys."""
-    places = ", ".join("?" * len(KEY_TYPES))
-    yield from _entries(store, f"log = ? AND type IN ({places})", (log, *KEY_TYPES))
+def key_places(store: ReadStore, log: int, origin: str) -> list[Place]:
+    """Where a log enrols and revokes keys, genesis first, and where its sealing was opened.
+
+    Its keys are known even where its own stream was set aside.
+    """
+    rows = store.rows("SELECT idx FROM log_key WHERE log = ? ORDER BY idx", (log,))
+    opened = places_of(store, f"ledger:{origin}", "ledger.sealing_opened.v1")
+    return [*(Place(log, index) for (index,) in rows), *opened]
 
 
 def shared_registry(store: ReadStore) -> Iterator[StandingEntry]:
