@@ -24,7 +24,7 @@ from projections.queries.timeline import EventFilter, events
 
 
 def approve(
-    *entries: str,
+    *entries: Annotated[str, Parameter(help="INDEX, or LOG/INDEX where there are several logs.")],
     inspection: Annotated[str, Parameter(help="The inspection in which it is recorded (E71).")],
     reason: Annotated[str, Parameter(help="Why; it stands in every bundle that hides them.")],
     requested_by: Annotated[str, Parameter(help="The account that asks for it.")],
@@ -33,7 +33,7 @@ def approve(
     ] = "",
     common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
 ) -> int:
-    """Approve that entries, named by INDEX (LOG/INDEX), stay hidden in evidence bundles.
+    """Approve that entries stay hidden in evidence bundles, as somebody else asks.
 
     It is recorded in the inspection, names each entry with its leaf hash, and stands in each bundle
     that hides one of them. A checkpoint must cover it first: pal seal run.

@@ -238,6 +238,12 @@ def test_without_sealing_the_way_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "pal seal run" in said
 
 
+@pytest.mark.parametrize("word", ["export", "approve", "verify"])
+def test_help_has_an_example(word: str, capsys: pytest.CaptureFixture[str]):
+    assert run(["evidence", word, "--help"]) == 0
+    assert f"Example: pal evidence {word}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("pin", ["--fingerprint=xyz", "--fingerprint=" + "A" * 63])
 def test_a_fingerprint_has_its_form(home: Path, tmp_path: Path, pin: str):
     out = tmp_path / "case.zip"
