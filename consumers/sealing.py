@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 QUORUM: Final = "quorum"
 """The name of the group in a policy that `open_sealing` writes."""
 
+_OPENED_MARK: Final = f'"type":"{SEALING_OPENED}"'.encode()
+_READ_RECORDS: Final = 512
+"""Records of one read; an entry has at most 64 KiB."""
+
 Signers = Mapping[str, tuple[NoteSigner, NoteSigner]]
 """The keys that sign checkpoints, by origin: the logs by number, then the log of checkpoints."""
 
@@ -109,13 +113,13 @@ def open_sealing(
         if witnesses or quorum is not None:
             raise _options_too_late(settings, policy)
         signers = load_signers(ledger, policy)
+        if not settings.sealer_path.exists():
+            _check_new(ledger)
     else:
         _check_new(ledger)
         signers = _signers(ledger, ledger.keys.ensure_note_key)
         policy = _new_policy(signers, witnesses, quorum)
         _write_once(settings.policy_path, policy.encode())
-    if not settings.sealer_path.exists():
-        _check_new(ledger)
     CheckpointStore.create(settings.sealer_path, list(map(TreeState, signers))).close()
     return policy, record(_opened_actions(ledger, signers, policy))
 
@@ -153,6 +157,25 @@ def _check_new(ledger: OpenLedger) -> None:
         if published and settings.policy_path.exists():
             step += "; where there is none: pal seal restore"
         raise SealingNotOpenedError(msg, next_step=step)
+    keys = ledger.keys.folder.glob(f"{settings.note_key_of('*')}.key")
+    if not settings.sealer_path.exists() and any(keys) and _was_opened(ledger):
+        msg = f"the log says that sealing was opened, and {settings.sealer_path} is not there"
+        step = "put the published trees back, then pal seal restore; without them, a new ledger"
+        raise SealingNotOpenedError(msg, next_step=step)
+
+
+def _was_opened(ledger: OpenLedger) -> bool:
+    """Whether a log holds an entry that the sealer writes once its store is there.
+
+    Reads them whole, which only an opening does that was interrupted, or that must not be.
+    """
+    for reader in ledger.readers:
+        position = 0
+        while records := reader.read(position, _READ_RECORDS):
+            position = records[-1].position + 1
+            if any(_OPENED_MARK in (record.data or b"") for record in records):
+                return True
+    return False
 
 
 def _signers(

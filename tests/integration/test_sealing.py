@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def test_opening_is_done_once_and_completed_again_and_never_begins_anew(tmp_path
             open_sealing(ledger)
         settings.sealer_path.write_bytes(kept)
         policy = settings.policy_path.read_bytes()
+        check_all_but_the_log_lost(settings)
         settings.policy_path.unlink()
         with pytest.raises(SealingNotOpenedError, match="were signed before"):
             open_sealing(ledger)
@@ -95,6 +97,22 @@ def test_opening_is_done_once_and_completed_again_and_never_begins_anew(tmp_path
         (ledger.keys.folder / "note-0.key").unlink()
         with pytest.raises(LedgerError, match="no key"):
             open_sealing(ledger)
+
+
+def check_all_but_the_log_lost(settings: Settings) -> None:
+    """Nothing is published and no store is there: the log itself says that there was one."""
+    copy = Settings(settings.home.with_name("copy"))
+    shutil.copytree(settings.home, copy.home)
+    copy.sealer_path.unlink()
+    shutil.rmtree(copy.tiles_path)
+    with open_ledger(copy) as ledger:
+        with pytest.raises(SealingNotOpenedError, match="the log says"):
+            open_sealing(ledger)
+        copy.policy_path.unlink()
+        with pytest.raises(SealingNotOpenedError, match="the log says"):
+            open_sealing(ledger)
+    assert not copy.policy_path.exists()
+    assert not copy.sealer_path.exists()
 
 
 def test_options_that_come_too_late_are_refused_with_what_the_policy_says(tmp_path: Path) -> None:
