@@ -42,8 +42,6 @@ _BLOCK_BYTES: Final = BLOCK_ENTRIES * ROW_BYTES + _CHECK.size
 _ACTION_ID = re.compile(ID_PATTERN)
 _ACTION_IDS = re.compile("(?:" + ID_PATTERN[len(r"\A") : -len(r"\Z")] + f"|{NO_ID})*")
 _ID_LENGTH: Final = len(NO_ID)
-_ID_VERSION: Final = 14
-"""Where the digit 7 of a UUIDv7 stands."""
 
 SCHEMA: Final = """
 CREATE TABLE cursor (
@@ -118,13 +116,16 @@ class Loaded(NamedTuple):
 class Pending:
     """What was entered since the last writing, from entry `first` on."""
 
-    __slots__ = ("first", "ids", "odd", "places", "records", "strays", "streams")
+    __slots__ = ("first", "ids", "odd", "places", "records", "strays", "streams", "voids")
 
     def __init__(self, first: int) -> None:
         self.first = first
         self.records = bytearray()
         self.ids: list[str] = []
         self.odd: list[tuple[str, int]] = []
+        """Ids that are no UUIDv7, and their indices, once `keys` has sorted them out."""
+        self.voids: set[int] = set()
+        """Where `ids` has none."""
         self.places: dict[str, int] = {}
         self.streams: dict[str, IndexHead] = {}
         self.strays: list[SeenStray] = []
@@ -134,11 +135,7 @@ class Pending:
         mark = crc32(action_id.encode())
         leaf = bytes.fromhex(place.leaf)
         self.records += ROW.pack(leaf, place.digest, place.version, before, mark)
-        if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
-            self.ids.append(action_id)
-        else:
-            self.ids.append(NO_ID)
-            self.odd.append((action_id, place.index))
+        self.ids.append(action_id)
         self.places.setdefault(action_id, place.index)
         self.streams[stream] = IndexHead(place.version, place.index, place.leaf)
 
@@ -152,11 +149,7 @@ class Pending:
             index, leaf, mark = place.index, place.leaf, crc32(action_id.encode())
             before = (streams.get(stream) or head_of(stream)).at
             rows.append(ROW.pack(bytes.fromhex(leaf), place.digest, place.version, before, mark))
-            if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
-                ids.append(action_id)
-            else:
-                ids.append(NO_ID)
-                self.odd.append((action_id, index))
+            ids.append(action_id)
             places.setdefault(action_id, index)
             streams[stream] = IndexHead(place.version, index, leaf)
         self.records += b"".join(rows)
@@ -170,25 +163,23 @@ class Pending:
             at = run.index + part.last
             self.streams[part.stream] = IndexHead(head.version, at, head.leaf)
         self.records += rows
+        self.ids += run.ids
+        enter = self.places.setdefault
         for index, action_id in enumerate(run.ids, run.index):
-            if len(action_id) == _ID_LENGTH and action_id[_ID_VERSION] == "7":
-                self.ids.append(action_id)
-            else:
-                self.ids.append(NO_ID)
-                self.odd.append((action_id, index))
-            self.places.setdefault(action_id, index)
+            enter(action_id, index)
 
     def add_void(self, leaf: str) -> None:
         """Enter the next entry, which records nothing."""
         self.records += ROW.pack(bytes.fromhex(leaf), b"", 0, -1, 0)
+        self.voids.add(len(self.ids))
         self.ids.append(NO_ID)
 
     def keys(self) -> bytes:
         """The ids as 16 bytes each, zeros where there is none; sorts out those that are odd."""
         text = "".join(self.ids)
-        if _ACTION_IDS.fullmatch(text) is None:
+        if _ACTION_IDS.fullmatch(text) is None or self.ids.count(NO_ID) != len(self.voids):
             for at, action_id in enumerate(self.ids):
-                if action_id != NO_ID and not _ACTION_ID.match(action_id):
+                if at not in self.voids and not _ACTION_ID.match(action_id):
                     self.ids[at] = NO_ID
                     self.odd.append((action_id, self.first + at))
             text = "".join(self.ids)

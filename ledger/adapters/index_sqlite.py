@@ -137,6 +137,11 @@ class SqliteTables:
             found = self._heads.get(stream)
         return found or self._ask(find_heads, [stream]).get(stream, NO_HEAD)
 
+    def _heads_of(self, streams: Sequence[str]) -> list[IndexHead]:
+        fresh, heads = self._pending.streams.get, self._heads.get
+        written = (self._flushing or self._pending).streams.get
+        return [fresh(s) or written(s) or heads(s) or self._head_of(s) for s in streams]
+
     def place_of(self, action_id: str) -> Place | None:
         """See `IndexTables`."""
         pending, flushing = self._pending, self._flushing
@@ -207,7 +212,8 @@ class SqliteTables:
     def add_run(self, offset: int, run: Run) -> None:
         """See `IndexTables`."""
         self._settled = None
-        self._pending.add_run(run, [self._head_of(part.stream).at for part in run.streams])
+        heads = self._heads_of([part.stream for part in run.streams])
+        self._pending.add_run(run, [head.at for head in heads])
         self._numbers.add_many(offset, len(run.ids))
 
     def add_void(self, offset: int, leaf: str) -> None:
@@ -272,7 +278,7 @@ class SqliteTables:
         self._tail = tail_of(batch)
         if self._newest_id is not None:
             newest = max(pending.ids, default=NO_ID)
-            self._newest_id = None if pending.odd else max(self._newest_id, newest)
+            self._newest_id = max(self._newest_id, newest)
         self._flushing = pending
         self._pending = Pending(numbers.size)
         future = self._thread.submit(write_batch, self._writing, batch)

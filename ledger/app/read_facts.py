@@ -23,7 +23,7 @@ from ledger.core.chain import StreamHead
 from ledger.entry.entry import Signature
 from ledger.entry.log_state import LogState
 from ledger.entry.signatures import SignatureError
-from ledger.entry.together import Member, Together, is_unusual, read_together
+from ledger.entry.together import Member, Together, read_together
 
 SINGLE: Final = 0
 """In place of a run: a record that the fold has to read itself, whatever it is."""
@@ -41,7 +41,7 @@ def facts_of(values: Sequence[bytes | None]) -> Facts:
     place = 0
     while place < len(values):
         together = read_together(values, place)
-        if together is None or any(map(is_unusual, together.members)):
+        if together is None or together.is_unusual:
             maker.add_single()
             place += 1
         else:
@@ -158,17 +158,18 @@ class _RunMaker:
         heads, ids, rows = self._heads, self._ids, self._rows
         index = self._index + len(ids)
         for place in range(done, len(members)):
-            stream, stream_prev, version, _, action_id, action_bytes, leaf = members[place]
+            member = members[place]
+            stream, version, leaf = member.stream, member.version, member.leaf
             before = heads.get(stream)
             if before is None:
                 at = -1
-                self._firsts[stream] = (version, stream_prev, len(ids))
-            elif version == before[0] + 1 and stream_prev == before[1]:
+                self._firsts[stream] = (version, member.stream_prev, len(ids))
+            elif version == before[0] + 1 and member.stream_prev == before[1]:
                 at = before[2]
             else:
                 return place
             heads[stream] = (version, leaf, index)
-            digest = sha256(action_bytes).digest()
+            action_id, digest = member.action_id, sha256(member.action_bytes).digest()
             mark = crc32(action_id.encode())
             rows.append(ROW.pack(bytes.fromhex(leaf), digest, version, at, mark))
             ids.append(action_id)

@@ -18,6 +18,7 @@ from ledger.core.canonical import (
     decode_canonical,
     decode_canonical_as,
     encode_canonical,
+    is_plain,
     refuse_float,
 )
 from ledger.core.faults import field_fault
@@ -211,7 +212,18 @@ def read_action(data: bytes) -> Action | None:
     """The action in canonical bytes, decoded once and not checked yet; None where the bytes are no
     action or not canonical: `decode_action` says which.
     """
-    return decode_canonical_as(data, _decoder)
+    return decode_canonical_as(data, _decoder, _is_flat)
+
+
+def _is_flat(action: Action) -> bool:
+    """Whether `data` has plain values alone and no other field an integer, which may be long."""
+    data = action.data
+    return (
+        not action.documents
+        and action.procedure is msgspec.UNSET
+        and "".join(data).isascii()
+        and all(map(is_plain, data.values()))
+    )
 
 
 def reread_action(data: bytes) -> Action:

@@ -12,6 +12,7 @@ refuses duplicate keys, spaces, needless escapes, `-0` and `1.0` without a parse
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -128,17 +129,29 @@ def _needs_walk(data: bytes) -> bool:
     )
 
 
-def decode_canonical_as(data: bytes, decoder: msgspec.json.Decoder[Struct]) -> Struct | None:
+def is_plain(value: object) -> bool:
+    """Whether a decoded value is a text, a truth value or an integer that every reader has exactly:
+    nothing below it has to be looked for.
+    """
+    return isinstance(value, str) or (
+        isinstance(value, int) and -INTEGER_MAX <= value <= INTEGER_MAX
+    )
+
+
+def decode_canonical_as(
+    data: bytes, decoder: msgspec.json.Decoder[Struct], is_flat: Callable[[Struct], bool]
+) -> Struct | None:
     """The struct whose canonical bytes are exactly `data`, decoded once as a rule; None where that
     is not so: `decode_canonical` then says why.
 
-    `decoder` has `refuse_float` for its hook, and its struct leaves defaults out.
+    `decoder` has `refuse_float` for its hook, and its struct leaves defaults out. `is_flat` says of
+    a struct that all its keys are ASCII and each value that its types leave open `is_plain`.
     """
     try:
         value = decoder.decode(data)
         if _encoder.encode(value) != data:
             return None
-        if _needs_walk(data):
+        if not is_flat(value) and _needs_walk(data):
             # What looks like a fault may stand in a text: a hash has long numbers in it.
             decode_canonical(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -125,16 +125,20 @@ class RootAccumulator:
 
 def complete_root(level: bytes) -> bytes:
     """The root over 2^n joined hashes, a level at a time: several times as fast as one by one."""
-    copy = _NODE.copy
     while len(level) > HASH_BYTES:
-        above = list[bytes]()
-        add = above.append
-        for (pair,) in _PAIRS(level):
-            node = copy()
-            node.update(pair)
-            add(node.digest())
-        level = b"".join(above)
+        level = b"".join(nodes_above(level))
     return level
+
+
+def nodes_above(level: bytes) -> list[bytes]:
+    """The node over each pair of an even number of joined hashes."""
+    copy, found = _NODE.copy, list[bytes]()
+    add = found.append
+    for (pair,) in _PAIRS(level):
+        node = copy()
+        node.update(pair)
+        add(node.digest())
+    return found
 
 
 def subtrees_of(first: int, leaves: Sequence[bytes]) -> list[tuple[int, bytes]]:
@@ -174,10 +178,8 @@ def prove_all_inclusions(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[byt
     levels = [list(leaves)]
     while len(levels[-1]) > 1:
         level = levels[-1]
-        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        if len(level) & 1:
-            paired.append(level[-1])
-        levels.append(paired)
+        even = len(level) & ~1
+        levels.append(nodes_above(b"".join(level[:even])) + level[even:])
     # From the root down: a node's proof is its sibling, where it has one, then its parent's proof.
     proofs: list[tuple[bytes, ...]] = [()]
     for level in levels[-2::-1]:

@@ -18,7 +18,7 @@ from ledger.core.merkle import ProofError, subtrees_of
 from ledger.entry.entry import Entry, EntryError, NewerFormatError, Seal, Signature, decode_entry
 from ledger.entry.recorded_twice import RecordedTwice
 from ledger.entry.signatures import EnrolledKey, KeyRing, SignatureError
-from ledger.entry.together import Member, is_unusual, read_together
+from ledger.entry.together import Member, is_unusual, member_of, read_together
 from ledger.entry.verification import RecordLike, Stored
 
 TOGETHER_MAX: Final = 1_024
@@ -133,7 +133,7 @@ class SegmentReader:
         """Take what begins at `place`; how many records that were."""
         verified = self._keys.verifications
         together = None if self._apart else read_together(values, place)
-        if together is not None:
+        if together is not None and not together.is_unusual:
             seal, members = together.seal, together.members
             records = self._waiting[place : place + len(members)]
             if self._is_whole(seal, members, records):
@@ -148,10 +148,12 @@ class SegmentReader:
             self._rest(record.position)
             return 1
         self._apart = max(entry.seal.sigs[0].size - entry.seal.sigs[0].at - 1, 0)
-        seal, members = entry.seal, [_member(entry)]
+        seal, members = entry.seal, [member_of(entry)]
         records = self._waiting[place : place + 1]
-        if self._is_whole(seal, members, records) and self._is_genuine(
-            entry.action_bytes, seal.sigs, None
+        if (
+            not is_unusual(seal.stream, seal.type)
+            and self._is_whole(seal, members, records)
+            and self._is_genuine(entry.action_bytes, seal.sigs, None)
         ):
             self._add(seal, members, records, self._keys.verifications - verified)
         else:
@@ -165,7 +167,6 @@ class SegmentReader:
             seal.origin == self._origin
             and all(record.position == position + n for n, (record, _) in enumerate(records))
             and self._cuts.isdisjoint(range(index + 1, index + count))
-            and not any(map(is_unusual, members))
             and not any(
                 stored is not None and _differs(member, stored)
                 for member, (_, stored) in zip(members, records, strict=True)
@@ -223,19 +224,6 @@ def _decode(data: bytes | None) -> Entry | None:
     except (EntryError, NewerFormatError):
         return None
     return entry if entry is not None and entry.typed is not None else None
-
-
-def _member(entry: Entry) -> Member:
-    seal = entry.seal
-    return Member(
-        seal.stream,
-        seal.stream_prev,
-        seal.version,
-        seal.type,
-        entry.action_id,
-        entry.action_bytes,
-        entry.leaf,
-    )
 
 
 def _differs(member: Member, stored: Stored) -> bool:

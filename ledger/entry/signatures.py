@@ -18,7 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from ledger.core.merkle import leaf_hash, node_hash, prove_all_inclusions, root_from_inclusion
+from ledger.core.merkle import (
+    leaf_hash,
+    leaf_hashes,
+    nodes_above,
+    prove_all_inclusions,
+    root_from_inclusion,
+)
 from ledger.core.note import Algorithm, SignedNote
 from ledger.entry.entry import Entry, Signature
 from ledger.entry.note_keys import NoteSigner
@@ -61,8 +67,8 @@ def submission_roots(entries: Sequence[Entry]) -> list[bytes | None]:
         size = entries[place].seal.sigs[0].size
         together = entries[place : place + size]
         if len(together) == size and _is_whole(together):
-            root, paths = submission_tree([leaf_hash(entry.action_bytes) for entry in together])
-            if paths == [entry.seal.sigs[0].path for entry in together]:
+            root, paths = submission_tree(leaf_hashes([entry.action_bytes for entry in together]))
+            if paths == [joined_path(entry.seal.sigs[0]) for entry in together]:
                 roots[place : place + size] = [root] * size
                 place += size
                 continue
@@ -70,28 +76,35 @@ def submission_roots(entries: Sequence[Entry]) -> list[bytes | None]:
     return roots
 
 
-def submission_tree(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[str, ...]]]:
-    """The root over some leaves and the path of each, written as in a seal.
+def submission_tree(leaves: Sequence[bytes]) -> tuple[bytes, list[str]]:
+    """The root over some leaves, and the path of each as it stands between the quotes of a seal:
+    `joined_path`.
 
-    Level by level over all leaves at once, because each node is written once for all below it.
+    Each node is written once for all leaves below it, and each path goes on as that above it.
     """
-    level, width, size = list(leaves), 1, len(leaves)
-    columns: list[list[str]] = []
-    while len(level) > 1:
+    levels = [list(leaves)]
+    while len(level := levels[-1]) > 1:
         # A node without a sibling is carried up as it is: its leaves have nothing at this level.
+        even = len(level) & ~1
+        levels.append(nodes_above(b"".join(level[:even])) + level[even:])
+    above = [""]
+    for level in levels[-2::-1]:
         texts = [b2a_base64(node, newline=False).decode() for node in level]
-        if len(level) & 1:
-            texts.append("")
-        columns.append([texts[(at // width) ^ 1] for at in range(size)])
-        paired = [node_hash(*pair) for pair in zip(level[::2], level[1::2], strict=False)]
-        level = paired + level[len(paired) * 2 :]
-        width *= 2
-    if not columns:
-        return level[0], [()]
-    paths = list(zip(*columns, strict=True))
-    if size & (size - 1):
-        paths = [tuple(filter(None, path)) for path in paths]
-    return level[0], paths
+        paths = list[str]()
+        for at in range(0, len(texts) - 1, 2):
+            rest = above[at >> 1]
+            if rest:
+                rest = f'","{rest}'
+            paths += (texts[at + 1] + rest, texts[at] + rest)
+        if len(texts) & 1:
+            paths.append(above[-1])
+        above = paths
+    return levels[-1][0], above
+
+
+def joined_path(signature: Signature) -> str:
+    """The hashes of a path as they stand between the quotes of a seal; "" where there are none."""
+    return '","'.join(signature.path)
 
 
 def _is_whole(entries: Sequence[Entry]) -> bool:
@@ -133,7 +146,7 @@ class SigningKey:
 
     def sign(self, actions: Sequence[bytes]) -> list[tuple[Signature, ...]]:
         """Sign the actions together; gives the `sigs` of each, in their order."""
-        root, paths = prove_all_inclusions([leaf_hash(action) for action in actions])
+        root, paths = prove_all_inclusions(leaf_hashes(actions))
         size = len(actions)
         sig = b64encode(self._private.sign(signed_message(size, root))).decode()
         # A hash stands in the paths of half a tree's leaves or fewer, but is made into text once.

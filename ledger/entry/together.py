@@ -16,7 +16,7 @@ import msgspec
 
 from ledger.core.action import STREAM_PATTERN, TYPE_PATTERN, matches, read_action
 from ledger.core.chain import Head, StreamHead
-from ledger.core.merkle import leaf_hash
+from ledger.core.merkle import leaf_hash, leaf_hashes
 from ledger.entry.entry import (
     ENTRY_BYTES_MAX,
     Entry,
@@ -26,7 +26,7 @@ from ledger.entry.entry import (
     decode_entry,
 )
 from ledger.entry.log_state import GENESIS_TYPE, LogState
-from ledger.entry.signatures import SignatureError, submission_tree
+from ledger.entry.signatures import SignatureError, joined_path, submission_tree
 
 _COUNT_MAX: Final = 2**53 - 1
 _STREAM = re.compile(STREAM_PATTERN)
@@ -37,7 +37,7 @@ _TAIL = re.compile(
 )
 
 
-class Member(NamedTuple):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """One of the entries: what its seal says of its stream, its action with id, its hex leaf."""
 
     stream: str
@@ -50,11 +50,16 @@ class Member(NamedTuple):
 
 
 class Together(NamedTuple):
-    """A whole submission whose entries follow one another: the first's seal, root, and all."""
+    """A whole submission whose entries follow one another: the first's seal, root, and all.
+
+    `is_unusual` where the fold has to look at one of them, because it changes the log itself or
+    must not be.
+    """
 
     seal: Seal
     root: bytes
     members: list[Member]
+    is_unusual: bool
 
 
 def read_together(values: Sequence[bytes | None], place: int) -> Together | None:
@@ -72,15 +77,16 @@ def read_together(values: Sequence[bytes | None], place: int) -> Together | None
         return None
     cuts = [value.find(b"\n") for value in starts.values]
     actions = [value[cut + 1 :] for value, cut in zip(starts.values, cuts, strict=True)]
-    root, paths = submission_tree([leaf_hash(action) for action in actions])
-    if paths[0] != first.seal.sigs[0].path:
+    root, paths = submission_tree(leaf_hashes(actions))
+    if paths[0] != joined_path(first.seal.sigs[0]):
         return None
-    members = [_first_member(first)]
+    members = [member_of(first)]
+    unusual = is_unusual(first.seal.stream, first.seal.type)
     end = f'],"sig":"{first.seal.sigs[0].sig}","size":{size}}}],"stream":"'
+    # More than one action, so every path has a hash.
     for at in range(1, size):
         value, start = starts.values[at], starts.lengths[at]
-        path = '","'.join(paths[at])
-        text = (f'"{path}"{end}' if path else end).encode()
+        text = f'"{paths[at]}"{end}'.encode()
         if not value.startswith(text, start):
             return None
         tail = _TAIL.fullmatch(value, start + len(text), cuts[at])
@@ -88,12 +94,27 @@ def read_together(values: Sequence[bytes | None], place: int) -> Together | None
         if member is None:
             return None
         members.append(member)
-    return Together(first.seal, root, members)
+        unusual = unusual or is_unusual(member.stream, member.type)
+    return Together(first.seal, root, members, unusual)
 
 
-def is_unusual(member: Member) -> bool:
-    """Whether the fold has to look at it, because it changes the log itself or must not be."""
-    return member.stream.startswith("ledger:") or member.type == GENESIS_TYPE
+def is_unusual(stream: str, type_name: str) -> bool:
+    """Whether an entry changes the log itself or must not be."""
+    return stream.startswith("ledger:") or type_name == GENESIS_TYPE
+
+
+def member_of(entry: Entry) -> Member:
+    """An entry whose action has an id, as one of a submission."""
+    seal = entry.seal
+    return Member(
+        seal.stream,
+        seal.stream_prev,
+        seal.version,
+        seal.type,
+        entry.action_id,
+        entry.action_bytes,
+        entry.leaf,
+    )
 
 
 def extend_by(state: LogState, together: Together) -> bool:
@@ -103,7 +124,8 @@ def extend_by(state: LogState, together: Together) -> bool:
     """
     seal, members = together.seal, together.members
     if (
-        seal.origin != state.origin
+        together.is_unusual
+        or seal.origin != state.origin
         or seal.index != state.head.size
         or seal.prev != state.head.leaf
         or seal.recorded_at < state.recorded_at
@@ -115,10 +137,8 @@ def extend_by(state: LogState, together: Together) -> bool:
         before = heads.get(stream)
         if before is None:
             before = state.stream_head(stream)
-            if is_unusual(member) or (before.version == 0 and not state.holds(stream)):
+            if before.version == 0 and not state.holds(stream):
                 return False
-        elif member.type == GENESIS_TYPE:
-            return False
         if member.version != before.version + 1 or member.stream_prev != before.leaf:
             return False
         heads[stream] = StreamHead(member.version, member.leaf)
@@ -191,19 +211,6 @@ def _compare_starts(first: Entry, together: Sequence[bytes | None]) -> _Starts |
 
 def _text(value: str) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _first_member(first: Entry) -> Member:
-    seal = first.seal
-    return Member(
-        seal.stream,
-        seal.stream_prev,
-        seal.version,
-        seal.type,
-        first.action_id,
-        first.action_bytes,
-        first.leaf,
-    )
 
 
 def _member(tail: re.Match[bytes], action_bytes: bytes, leaf: str) -> Member | None:

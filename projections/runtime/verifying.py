@@ -181,7 +181,7 @@ class LogVerifier:
     ) -> None:
         seal, entries, heads = together.seal, batch.entries, batch.heads
         for at, (record, member) in enumerate(zip(records, together.members, strict=True)):
-            stream, _, version, _, _, _, leaf = member
+            stream, version, leaf = member.stream, member.version, member.leaf
             self._strays.counted(leaf)
             assert record.data is not None  # noqa: S101 - it was read as an entry
             entries.append(

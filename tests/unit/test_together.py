@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
@@ -12,34 +13,36 @@ from ledger.app.log_index import MemoryIndex
 from ledger.app.ports import Record
 from ledger.app.read_facts import facts_of
 from ledger.app.submission import SignedAction, Submission
-from ledger.core.action import Action, Actor, OccurredAt, encode_action
-from ledger.core.canonical import CanonicalError
+from ledger.core.action import Action, Actor, OccurredAt
+from ledger.core.canonical import CanonicalError, encode_canonical
 from ledger.core.ids import uuid7_text
 from ledger.entry.entry import EntryError, NewerFormatError, decode_entry
-from ledger.entry.log_state import LogState
+from ledger.entry.log_state import GENESIS_TYPE, LogState
 from ledger.entry.signatures import submission_roots
-from ledger.entry.together import Together, extend_by, read_together, whole_until
+from ledger.entry.together import Member, Together, extend_by, read_together, whole_until
 from tests.simulation.small_log import AT, GENESIS, KEY, ORIGIN
 
 STREAMS = ("dossier:a", "dossier:b/1", "officer:%C3%A9")
 
 
-def submission_of(size: int) -> list[bytes]:
-    """The entries behind a genesis of a submission of `size` actions in three streams."""
+def submission_of(size: int, odd: Mapping[int, tuple[str, str]] = {}) -> list[bytes]:
+    """The entries behind a genesis of a submission of `size` actions in three streams; `odd` gives
+    stream and type of some, whether these belong together or not."""
     index = MemoryIndex(ORIGIN)
     index.add(Record(0, GENESIS))
     bodies = []
     for number in range(size):
         stream = STREAMS[number % 3]
+        stream, type_name = odd.get(number, (stream, f"{stream.partition(':')[0]}.note_added.v1"))
         action = Action(
             id=uuid7_text(number, sha256(b"%d" % number).digest()),
-            type=f"{stream.partition(':')[0]}.note_added.v1",
+            type=type_name,
             stream=stream,
             occurred_at=OccurredAt(AT, "second"),
             actor=Actor(kind="officer", id="C-0092"),
             data={"note": "ộ", "amount": number},
         )
-        bodies.append((action, encode_action(action)))
+        bodies.append((action, encode_canonical(action)))
     sigs = KEY.sign([body for _, body in bodies])
     actions = tuple(
         SignedAction(action.id, action.stream, action.type, body, own)
@@ -59,7 +62,7 @@ def assert_is_what_each_says(read: Together, values: list[bytes]) -> None:
         assert (seal.index, seal.prev, seal.origin) == (read.seal.index + at, prev, ORIGIN)
         assert seal.recorded_at == read.seal.recorded_at
         assert entry.typed is not None
-        assert member == (
+        assert member == Member(
             seal.stream,
             seal.stream_prev,
             seal.version,
@@ -160,19 +163,34 @@ def test_a_submission_extends_a_log_as_its_entries_do() -> None:
         assert not extend_by(at_once, read._replace(seal=wrong))
     for place, member in enumerate(read.members):
         for wrong_member in (
-            member._replace(version=member.version + 1),
-            member._replace(stream_prev="1" * 64),
-            member._replace(stream=f"ledger:{ORIGIN}"),
-            member._replace(type="ledger.genesis.v1"),
+            msgspec.structs.replace(member, version=member.version + 1),
+            msgspec.structs.replace(member, stream_prev="1" * 64),
         ):
             members = [*read.members[:place], wrong_member, *read.members[place + 1 :]]
             assert not extend_by(at_once, read._replace(members=members))
+    assert not extend_by(at_once, read._replace(is_unusual=True))
     assert not extend_by(at_once, read._replace(root=bytes(32)))
     assert at_once.head.size == 1
     assert at_once.streams.keys() == {f"ledger:{ORIGIN}"}
     assert extend_by(at_once, read)
     assert (at_once.head, at_once.streams) == (one_by_one.head, one_by_one.streams)
     assert at_once.recorded_at == one_by_one.recorded_at
+
+
+@pytest.mark.parametrize(
+    ("stream", "type_name"), [(f"ledger:{ORIGIN}", "ledger.x.v1"), ("dossier:a", GENESIS_TYPE)]
+)
+def test_what_changes_the_log_itself_is_unusual_wherever_it_stands(
+    stream: str, type_name: str
+) -> None:
+    for place in range(3):
+        values = submission_of(3, {place: (stream, type_name)})
+        read = read_together(values, 0)
+        assert read is not None
+        assert read.is_unusual
+    usual = read_together(submission_of(3), 0)
+    assert usual is not None
+    assert not usual.is_unusual
 
 
 def test_what_may_go_on_behind_is_left_for_later() -> None:
