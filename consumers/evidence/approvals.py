@@ -36,7 +36,8 @@ class Approvals:
     """The approvals of one inspection that lie under the checkpoints of a sealed ledger.
 
     The read store says where they stand, by its index of streams; what they say is read from the
-    published tree. Void ones are in no row, and one that is to be hidden itself is none.
+    published tree. Void ones are in no row, and one that is to be hidden itself is none. Raises
+    `NotSealedError` where the tree cannot be relied on.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class Approvals:
             if place.index >= sealed.size(place.log):
                 self._later.append(place)
             elif place not in hidden:
-                self._found[place] = decode_entry(sealed.tree(place.log).entry(place.index))
+                tree = sealed.tree(place.log)
+                data = tree.entry(place.index)
+                tree.proof(place.index, data)  # so that it is what was sealed, and an entry at all
+                self._found[place] = decode_entry(data)
 
     def redact(self, row: TimelineRow) -> Redacted:
         """The redaction of an entry by the first approval of it; raises `UnapprovedError`."""

@@ -15,6 +15,7 @@ from consumers.bootstrap import OpenLedger, Settings, open_ledger
 from consumers.demo.run import DemoClock, run_demo
 from consumers.evidence.approvals import UnapprovedError
 from consumers.evidence.export import Request, export_bundle
+from consumers.evidence.trees import NotSealedError
 from ledger.core.findings import Verdict
 from ledger.entry.archive import encode_archive
 from ledger.entry.bundle import DossierScope, Place, QueryScope, parse_redactions
@@ -89,6 +90,18 @@ def test_a_void_approval_is_none(tmp_path: Path, row: TimelineRow):
             connection.execute("DELETE FROM timeline WHERE idx = ?", (approval.index,))
         store.close()
     with pytest.raises(UnapprovedError, match="none is recorded there"):
+        export(tmp_path, DossierScope(DOSSIER), [place_of(row)])
+
+
+def test_rot_where_an_approval_is_published_is_no_approval(tmp_path: Path, row: TimelineRow):
+    approved_home(tmp_path)
+    with open_ledger(Settings(tmp_path)) as ledger:
+        (approval,) = approvals(ledger, "right")
+    (path,) = (tmp_path / "tiles" / "0" / "tile" / "entries").glob("002.p/*")
+    data = path.read_bytes()
+    where = data.index(approval.action.id.encode())
+    path.write_bytes(data[:where] + b"\xff" + data[where + 1 :])
+    with pytest.raises(NotSealedError, match="leads to root"):
         export(tmp_path, DossierScope(DOSSIER), [place_of(row)])
 
 
