@@ -10,7 +10,7 @@ from ledger.app.submission import LedgerError
 from ledger.core.action import stream_id
 from ledger.entry.bundle import Place, Redaction
 from ledger.entry.entry import Entry, decode_entry
-from ledger.entry.redaction import APPROVAL_TYPE, approval_fault, approved_reason
+from ledger.entry.redaction import APPROVAL_TYPE, Approval, read_approval
 from projections.queries.evidence import places_of
 from projections.queries.timeline import TimelineRow
 from projections.store.sqlite import ReadStore
@@ -26,10 +26,11 @@ class UnapprovedError(LedgerError):
 
 
 class Redacted(NamedTuple):
-    """A redaction, and the entry that approves it."""
+    """A redaction, the entry that approves it, and what that says."""
 
     redaction: Redaction
-    approval: Entry
+    entry: Entry
+    approval: Approval
 
 
 class Approvals:
@@ -45,7 +46,7 @@ class Approvals:
     ) -> None:
         self._inspection = inspection
         self._sealed = sealed
-        self._found: dict[Place, Entry] = {}
+        self._found: list[tuple[Place, Entry, Approval]] = []
         self._later: list[Place] = []
         for place in places_of(store, stream_id("inspection", inspection), APPROVAL_TYPE):
             if place.index >= sealed.size(place.log):
@@ -54,20 +55,23 @@ class Approvals:
                 tree = sealed.tree(place.log)
                 data = tree.entry(place.index)
                 tree.proof(place.index, data)  # so that it is what was sealed, and an entry at all
-                self._found[place] = decode_entry(data)
+                entry = decode_entry(data)
+                approval = read_approval(entry)
+                if approval is not None:
+                    self._found.append((place, entry, approval))
 
     def redact(self, row: TimelineRow) -> Redacted:
         """The redaction of an entry by the first approval of it; raises `UnapprovedError`."""
         origin = self._sealed.round.logs[row.log].origin
         faults = [f"{place.log}/{place.index} lies behind the checkpoint" for place in self._later]
-        for place, entry in self._found.items():
-            reason = approved_reason(entry)
+        for place, entry, approval in self._found:
+            reason = approval.data.reason
             redaction = Redaction(
                 place, row.index, row.leaf, row.log, reason, row.stream, row.version
             )
-            fault = approval_fault(entry, origin, redaction)
+            fault = approval.fault(origin, redaction)
             if not fault:
-                return Redacted(redaction, entry)
+                return Redacted(redaction, entry, approval)
             faults.append(f"{place.log}/{place.index} {fault}")
         raise self._unapproved(f"{row.log}/{row.index}", faults)
 

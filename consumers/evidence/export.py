@@ -192,7 +192,7 @@ class _Export:
 
         The key of log 0 signs the manifest: its genesis is always there.
         """
-        approvals = {item.redaction.approval: item.approval.typed for item in redacted}
+        approvals = {item.redaction.approval: item.entry.typed for item in redacted}
         actions = [row.action for row in shown]
         actions += [action for action in approvals.values() if action is not None]
         needed = approvals.keys() | {

@@ -114,11 +114,11 @@ def _row(row: TimelineRow, hidden: Redacted | None, lang: Lang) -> str:
 
 
 def _why_hidden(hidden: Redacted, lang: Lang) -> str:
-    action, place = hidden.approval.action, hidden.redaction.approval
+    approval, place = hidden.approval, hidden.redaction.approval
     return _text("redacted", lang).format(
-        reason=hidden.redaction.reason,
-        requester=action["data"]["requested_by"],
-        approver=action["actor"]["id"],
+        reason=approval.data.reason,
+        requester=approval.data.requested_by,
+        approver=approval.actor.id,
         place=f"{place.log}/{place.index}",
     )
 

@@ -17,7 +17,6 @@ from ledger.entry.bundle import (
     DossierScope,
     OfficerScope,
     Place,
-    Redaction,
     manifest_text,
     officer_paths,
     parse_leaves,
@@ -31,15 +30,14 @@ from ledger.entry.officer_proof import (
     check_officer_proof,
     parse_officer_proof,
 )
-from ledger.entry.redaction import approval_fault
+from ledger.entry.redaction import read_approval
 
 _OFFICER_FILE: Final = re.compile(r"proofs/[0-9]+/officer\.[a-z]+")
 
 
 def check_completeness(check: BundleCheck) -> None:
     """What the scope promises to hold in full, and that somebody approved what is hidden."""
-    for redaction in check.redactions:
-        _check_approval(check, redaction)
+    _check_approvals(check)
     scope = check.manifest.scope
     own = [
         node
@@ -63,22 +61,27 @@ def check_completeness(check: BundleCheck) -> None:
         _check_officer(check, scope, own)
 
 
-def _check_approval(check: BundleCheck, redaction: Redaction) -> None:
-    place = redaction.approval
-    placed = check.entries.get(place)
-    fault = "is not shown"
-    if placed is not None:
-        fault = approval_fault(placed[1], check.origin(redaction.log), redaction)
-    if fault:
-        at = Place(redaction.log, redaction.index)
-        raise failed(
-            "evidence.redaction_unapproved",
-            "an entry is hidden, and it is not shown that somebody approved it",
-            node=Node(at, redaction.leaf, redaction.stream, redaction.version, None),
-            expected=f"the approval of another than who asked for it, {place.path('registry')}",
-            actual=f"{place.log}/{place.index} {fault}",
-        )
-    check.checked += 1
+def _check_approvals(check: BundleCheck) -> None:
+    named = {redaction.approval for redaction in check.redactions} & check.entries.keys()
+    # Each is read once: one entry may approve hundreds.
+    approvals = {place: read_approval(check.entries[place][1]) for place in named}
+    for redaction in check.redactions:
+        place = redaction.approval
+        approval = approvals.get(place)
+        if approval is not None:
+            fault = approval.fault(check.origin(redaction.log), redaction)
+        else:
+            fault = "approves nothing" if place in approvals else "is not shown"
+        if fault:
+            at = Place(redaction.log, redaction.index)
+            raise failed(
+                "evidence.redaction_unapproved",
+                "an entry is hidden, and it is not shown that somebody approved it",
+                node=Node(at, redaction.leaf, redaction.stream, redaction.version, None),
+                expected=f"the approval of another than who asked for it, {place.path('registry')}",
+                actual=f"{place.log}/{place.index} {fault}",
+            )
+        check.checked += 1
 
 
 def _check_dossier(check: BundleCheck, stream: str, own: Sequence[Node]) -> None:

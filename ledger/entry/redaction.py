@@ -29,39 +29,32 @@ class _Data(msgspec.Struct, frozen=True):
     requested_by: Text
 
 
-class _Approval(msgspec.Struct, frozen=True):
+class Approval(msgspec.Struct, frozen=True):
+    """What an entry of the type says: who approves, and which entries stay hidden, and why."""
+
     actor: _Actor
     data: _Data
 
-
-def approved_reason(entry: Entry) -> str:
-    """The reason for which an entry approves; "" where it approves nothing."""
-    approval = _read(entry)
-    return "" if approval is None else approval.data.reason
-
-
-def approval_fault(entry: Entry, origin: str, redaction: Redaction) -> str:
-    """Why an entry does not approve a redaction in the log of that origin; "" where it does."""
-    approval = _read(entry)
-    if approval is None:
-        return f"is of type {entry.seal.type} and approves nothing"
-    actor, data = approval.actor, approval.data
-    named = {"index": redaction.index, "leaf": redaction.leaf, "origin": origin}
-    if named not in data.entries:
-        return f"does not name index {redaction.index} of {origin} with leaf {redaction.leaf}"
-    if data.reason != redaction.reason:
-        return f"approves for another reason: {data.reason}"
-    if actor.kind not in _PEOPLE:
-        return f"is an act of a {actor.kind}, not of an officer or auditor"
-    if data.requested_by in (actor.id, actor.on_behalf_of):
-        return f"is approved by or for {data.requested_by}, who asked for it"
-    return ""
+    def fault(self, origin: str, redaction: Redaction) -> str:
+        """Why this does not approve a redaction in the log of that origin; "" where it does."""
+        actor, data = self.actor, self.data
+        named = {"index": redaction.index, "leaf": redaction.leaf, "origin": origin}
+        if named not in data.entries:
+            return f"does not name index {redaction.index} of {origin} with leaf {redaction.leaf}"
+        if data.reason != redaction.reason:
+            return f"approves for another reason: {data.reason}"
+        if actor.kind not in _PEOPLE:
+            return f"is an act of a {actor.kind}, not of an officer or auditor"
+        if data.requested_by in (actor.id, actor.on_behalf_of):
+            return f"is approved by or for {data.requested_by}, who asked for it"
+        return ""
 
 
-def _read(entry: Entry) -> _Approval | None:
+def read_approval(entry: Entry) -> Approval | None:
+    """What an entry approves; None where it is of another type, or holds something else."""
     if entry.seal.type != APPROVAL_TYPE:
         return None
     try:
-        return msgspec.convert(entry.action, _Approval)
+        return msgspec.convert(entry.action, Approval)
     except msgspec.ValidationError:
         return None
