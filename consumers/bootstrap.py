@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from consumers.workers.writer import Writer
     from ledger.adapters.kafka_log import KafkaLog
     from ledger.adapters.kafka_security import KafkaSecurity
+    from ledger.adapters.kafka_verify import KafkaParts
+    from ledger.adapters.sqlite_verify import SqliteParts
     from ledger.app.router import LedgerRouter
     from ledger.core.tlog_proof import TlogProof
     from projections.store.sqlite import ReadStore
@@ -416,6 +418,18 @@ def open_ledger(settings: Settings, *, now: Callable[[], datetime] = utc_now) ->
         raise NoLogError(msg, next_step="pal log create, or pal import FILE, which creates one")
     trust = load_trust(settings.trust_path)
     return OpenLedger(settings, trust, KeyStore(settings.home / KEYS_FOLDER), now)
+
+
+def log_parts(settings: Settings, number: int, trust: Trust) -> SqliteParts | KafkaParts:
+    """What verifies a part of the pinned log `number`, without its keys."""
+    if settings.kafka is None:
+        from ledger.adapters.sqlite_verify import SqliteParts as OfFile  # noqa: PLC0415 - loaded when used
+
+        return OfFile(settings.log_path_of(number))
+    from ledger.adapters.kafka_verify import KafkaParts as OfPartition  # noqa: PLC0415 - Kafka only when it is asked for
+
+    index = settings.index_path_of(number)
+    return OfPartition(*settings.kafka, trust.origin, trust.genesis_leaf, index, kafka_security())
 
 
 def _highest_seen(settings: Settings, trust: Trust) -> Head | None:

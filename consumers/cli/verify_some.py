@@ -1,14 +1,13 @@
-"""`verify --range` and `--stream`: some entries of an embedded log without all the others."""
+"""`verify --range` and `--stream`: some entries of a log without all the others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consumers.bootstrap import Settings
+from consumers.bootstrap import Settings, log_parts
 from consumers.cli.errors import NotFoundError, UsageError
 from consumers.cli.terminal import progress
 from consumers.cli.verify_against import Against
-from ledger.adapters.sqlite_verify import verify_range, verify_stream
 from ledger.adapters.tile_folder import TileFolder
 from ledger.adapters.trust import Trust
 from ledger.adapters.verify_tree import published_checkpoint
@@ -27,21 +26,18 @@ def verify_some(
     if bool(span) == bool(stream):
         msg = "--range and --stream name two parts"
         raise UsageError(msg, next_step="give one of them")
-    if settings.kafka is not None:
-        msg = "the entries of a log in Kafka lie at no known offsets: it is verified as a whole"
-        raise UsageError(msg, next_step="pal verify, or pal verify --tiles DIR")
     if not pinned:
         msg = f"no log is pinned in {settings.trust_path}: the keys of a part come from its genesis"
         raise UsageError(msg, next_step="restore trust.toml, or verify the whole log")
     number, first, end = _place(span, len(pinned)) if span else (_log_of(stream, pinned), 0, 0)
-    path = settings.log_path_of(number)
+    parts = log_parts(settings, number, pinned[number])
     indexes = range(first, end) if span else None
     verifier = _verifier(settings, pinned[number], number, against, indexes)
     with progress("verifying", "entries"):
         if indexes is not None:
-            found = verify_range(path, verifier, indexes)
+            found = parts.verify_range(verifier, indexes)
         else:
-            found = verify_stream(path, verifier, stream)
+            found = parts.verify_stream(verifier, stream)
     if not found.entries:
         raise NotFoundError(f"no entry of {span or stream} in {pinned[number].origin}")
     return found

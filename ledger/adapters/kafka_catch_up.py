@@ -17,10 +17,12 @@ from typing import Final, NamedTuple, Self
 
 from ledger.adapters.kafka_client import CHUNK_BYTES, Partition
 from ledger.adapters.read_process import ReadProcess
+from ledger.app.log_index import PartitionIndex
 from ledger.app.ports import Record
 from ledger.app.read_ahead import Ahead, ReadRun, read_ahead
 from ledger.app.read_facts import Facts, take_facts
-from ledger.entry.entry import Signature
+from ledger.app.submission import UnavailableError
+from ledger.entry.entry import NewerFormatError, Signature
 from ledger.entry.log_state import LogState
 
 FAR_RECORDS: Final = 50_000
@@ -163,6 +165,30 @@ class CatchUp:
                 if genuine:
                     self._state.keys.remember(signature, root)
         return ahead
+
+
+async def take_in(reading: CatchUp, chunk: Fetched, index: PartitionIndex) -> None:
+    """Take a chunk into an index; raises what that does, `UnavailableError` for a newer format."""
+    try:
+        async for ahead in reading.slices(chunk):
+            index.take_in(ahead, ahead.next_offset)
+        index.take_in((), chunk.next_offset)
+    except NewerFormatError as error:
+        raise UnavailableError(str(error), next_step="install newer software") from error
+
+
+async def take_in_all(partition: Partition, index: PartitionIndex) -> None:
+    """Take in what the log holds by now, for who only reads it; raises what `take_in` does, and
+    `FindingError` where the log ends before what the index knows."""
+    async with CatchUp(partition, index.state) as reading:
+        position = index.overlap()
+        while True:
+            chunk = await reading.fetch(position)
+            await take_in(reading, chunk, index)
+            position = chunk.next_offset
+            if position >= chunk.end:
+                index.check_end(chunk.end)
+                return
 
 
 def _forget(task: asyncio.Task[Fetched | None]) -> None:

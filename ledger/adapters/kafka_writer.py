@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX, preflight
-from ledger.adapters.kafka_catch_up import CatchUp, Fetched
+from ledger.adapters.kafka_catch_up import CatchUp, Fetched, take_in
 from ledger.adapters.kafka_client import POINT_BYTES, Partition, UnreachableError
 from ledger.adapters.kafka_security import not_allowed
 from ledger.app.effects import (
@@ -44,7 +44,6 @@ from ledger.app.submission import (
 )
 from ledger.core.findings import FindingError
 from ledger.core.ids import uuid7_text
-from ledger.entry.entry import NewerFormatError
 
 BATCH_SECONDS: Final = 10.0
 """After this the outcome of a batch is unknown; the callers behind it wait longer."""
@@ -171,7 +170,7 @@ class KafkaWriter:
                 self._apply(machine.displaced())
             grown = bool(chunk.records)
             while machine.phase in {Phase.CLOSED, Phase.CONNECTING}:
-                await self._take_in(reading, chunk)
+                await take_in(reading, chunk, index)
                 if chunk.next_offset >= chunk.end:
                     # This process's own session may have gone on since that end was told.
                     index.check_end(max(chunk.end, index.position))
@@ -204,14 +203,6 @@ class KafkaWriter:
             f"no progress: {known} records were read before, the broker shows {end} of them",
             next_step="see whether the brokers of this topic are in sync",
         )
-
-    async def _take_in(self, reading: CatchUp, chunk: Fetched) -> None:
-        try:
-            async for ahead in reading.slices(chunk):
-                self._index.take_in(ahead, ahead.next_offset)
-            self._index.take_in((), chunk.next_offset)
-        except NewerFormatError as error:
-            raise UnavailableError(str(error), next_step="install newer software") from error
 
     async def close(self, drain_seconds: float = 0.0) -> None:
         """End the session; what is queued is answered first, for so long, the rest is told."""

@@ -162,27 +162,32 @@ def _part_end(connection: sqlite3.Connection, position: int, count: int) -> int:
     return min(position, count)
 
 
-def verify_range(path: Path, verifier: PartVerifier, span: range) -> Verification:
-    """Verify the rows with an index of `span`."""
-    with closing(connect(path)) as connection:
-        connection.execute("BEGIN")
-        own = verifier.state.own_stream
-        for row in iterate_stream(connection, own, own):
-            if row.index < span.start:
-                verifier.add_own(claimed_of(row)[0].data or b"")
-        for row in iterate_rows(connection, span.start, span.stop):
-            verifier.add(*claimed_of(row))
-        return verifier.finish()
+class SqliteParts:
+    """Parts of the log in the file at `path`."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-def verify_stream(path: Path, verifier: PartVerifier, stream: str) -> Verification:
-    """Verify the rows that are stored as entries of one stream."""
-    with closing(connect(path)) as connection:
-        connection.execute("BEGIN")
-        for row in iterate_stream(connection, stream, verifier.state.own_stream):
-            # In the order of the log, so that each entry meets the keys that were valid then.
-            if row.stream == stream:
+    def verify_range(self, verifier: PartVerifier, span: range) -> Verification:
+        """Verify the rows with an index of `span`."""
+        with closing(connect(self._path)) as connection:
+            connection.execute("BEGIN")
+            own = verifier.state.own_stream
+            for row in iterate_stream(connection, own, own):
+                if row.index < span.start:
+                    verifier.add_own(claimed_of(row)[0].data or b"")
+            for row in iterate_rows(connection, span.start, span.stop):
                 verifier.add(*claimed_of(row))
-            else:
-                verifier.add_own(claimed_of(row)[0].data or b"")
-        return verifier.finish()
+            return verifier.finish()
+
+    def verify_stream(self, verifier: PartVerifier, stream: str) -> Verification:
+        """Verify the rows that are stored as entries of one stream."""
+        with closing(connect(self._path)) as connection:
+            connection.execute("BEGIN")
+            for row in iterate_stream(connection, stream, verifier.state.own_stream):
+                # In the order of the log, so that each entry meets the keys that were valid then.
+                if row.stream == stream:
+                    verifier.add(*claimed_of(row))
+                else:
+                    verifier.add_own(claimed_of(row)[0].data or b"")
+            return verifier.finish()
