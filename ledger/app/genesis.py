@@ -16,7 +16,7 @@ from ledger.core.action import Action, Actor, OccurredAt, encode_action, stream_
 from ledger.core.chain import ZERO_LINK
 from ledger.entry.entry import FORMAT_VERSION, Seal, encode_entry
 from ledger.entry.log_state import GENESIS_TYPE
-from ledger.entry.signatures import EnrolledKey, SigningKey
+from ledger.entry.signatures import EnrolledKey, KeyRing, SignatureError, SigningKey
 
 NAME_PATTERN: Final = r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*"
 _NAME = re.compile(NAME_PATTERN)
@@ -58,6 +58,12 @@ def genesis_entry(
     if len({item.id for item in keys}) != len(keys):
         msg = "two keys of the genesis have the same id"
         raise GenesisError(msg)
+    ring = KeyRing()
+    try:
+        for item in keys:
+            ring.enrol(item)
+    except SignatureError as error:
+        raise GenesisError(str(error)) from error
     origin = log_origin(name, log_number)
     stream = stream_id("ledger", origin)
     data = encode_action(

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from ledger.core.ed25519 import is_small_order
+
 NOTE_BYTES_MAX: Final = 1_000_000
 """Room for a hundred signatures of the largest algorithm and their text; what is longer is an
 attack on the reader."""
@@ -94,6 +96,9 @@ class VerifierKey(msgspec.Struct, frozen=True):
                 f"key {self.name}: {self.algorithm.name} has "
                 f"{PUBLIC_KEY_BYTES[self.algorithm]} bytes, this one has {len(self.public)}"
             )
+            raise NoteError(msg)
+        if self.algorithm is not Algorithm.COSIGNATURE_ML_DSA_44 and is_small_order(self.public):
+            msg = f"key {self.name}: a point of small order, with which anybody can sign"
             raise NoteError(msg)
 
     @property

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from ledger.core.ed25519 import is_small_order
 from ledger.core.merkle import (
     leaf_hash,
     leaf_hashes,
@@ -185,6 +186,9 @@ class KeyRing:
             raise SignatureError(msg) from error
         if b64encode(raw).decode() != key.public:
             msg = f"key {key.id}: {key.public!r} is no base64 in its one form"
+            raise SignatureError(msg)
+        if is_small_order(raw):
+            msg = f"key {key.id}: a point of small order, with which anybody can sign"
             raise SignatureError(msg)
         known = self._keys.get(key.id)
         if known is not None and known[0] != key:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from hashlib import sha256
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from consumers.cli.errors import finding_lines
-from ledger.app.genesis import genesis_entry
+from ledger.app.genesis import GenesisError, genesis_entry
 from ledger.app.ports import Record
 from ledger.core.action import Action, Actor, OccurredAt, encode_action, plain_id
 from ledger.core.canonical import encode_canonical
@@ -18,7 +20,7 @@ from ledger.core.findings import Verdict
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
-from ledger.entry.entry import Seal, encode_entry
+from ledger.entry.entry import Seal, Signature, decode_entry, encode_entry
 from ledger.entry.signatures import EnrolledKey, KeyRing, SignatureError, SigningKey
 from ledger.entry.verify import FINDINGS_MAX, SeenHead, Verification, Verifier
 
@@ -94,23 +96,26 @@ def test_a_whole_log_passes_with_its_counts() -> None:
     assert verification.head == HEAD
 
 
+def own_entry(type_name: str, data: object, index: int, prev: str) -> bytes:
+    stream = f"ledger:{ORIGIN}"
+    body = encode_canonical({"data": data, "stream": stream, "type": type_name})
+    sigs = KEY.sign([body])[0]
+    return encode_entry(
+        Seal(index, ORIGIN, prev, AT, sigs, stream, prev, type_name, 1, index + 1), body
+    )
+
+
 @pytest.mark.parametrize("data", [{"keys": 5}, {"keys": True}, {"keys": "x"}, {}, "x", [1], 5])
 def test_a_genesis_that_holds_anything_is_a_finding(data: object) -> None:
-    stream, type_name = f"ledger:{ORIGIN}", "ledger.genesis.v1"
-    body = encode_canonical({"data": data, "stream": stream, "type": type_name})
-    seal = Seal(0, ORIGIN, ZERO_LINK, AT, KEY.sign([body])[0], stream, ZERO_LINK, type_name, 1, 1)
-    verification = verify([encode_entry(seal, body)], genesis_leaf=None)
+    genesis = own_entry("ledger.genesis.v1", data, 0, ZERO_LINK)
+    verification = verify([genesis], genesis_leaf=None)
     assert "signature.invalid" in codes(verification)
 
 
 @pytest.mark.parametrize("data", [{"key": 5}, {}, {"key": []}, "x", [1], 5])
 @pytest.mark.parametrize("change", ["enrolled", "revoked"])
 def test_a_change_of_keys_that_holds_anything_is_a_finding(data: object, change: str) -> None:
-    stream, type_name = f"ledger:{ORIGIN}", f"ledger.key_{change}.v1"
-    body = encode_canonical({"data": data, "stream": stream, "type": type_name})
-    sigs = KEY.sign([body])[0]
-    seal = Seal(1, ORIGIN, LEAF, AT, sigs, stream, LEAF, type_name, 1, 2)
-    verification = verify([GENESIS, encode_entry(seal, body)])
+    verification = verify([GENESIS, own_entry(f"ledger.key_{change}.v1", data, 1, LEAF)])
     assert codes(verification) == ["signature.invalid"]
 
 
@@ -122,6 +127,33 @@ def test_a_key_has_one_text() -> None:
     assert b64decode(same.public) == b64decode(key.public)
     with pytest.raises(SignatureError, match="base64"):
         KeyRing().enrol(same)
+
+
+# The neutral point, and a signature by it that nobody made: R is the point itself, S is 0.
+ANYBODY = EnrolledKey("anybody", "Ed25519", b64encode(b"\1" + bytes(31)).decode(), "source")
+UNMADE = b64encode(b"\1" + bytes(63)).decode()
+
+
+def test_a_key_with_which_anybody_signs_is_none() -> None:
+    """Enrolled by the genesis or later it makes that entry void, and what it signs too."""
+    Ed25519PublicKey.from_public_bytes(b64decode(ANYBODY.public)).verify(b64decode(UNMADE), b"any")
+    keys = [KEY.enrolled(), ANYBODY]
+    with pytest.raises(GenesisError, match="small order"):
+        genesis_entry(NAME, 0, 1, keys, KEY, uuid7_text(0, bytes(10)), AT, "0" * 64)
+    enrolled = to_builtins(ANYBODY)
+    first = own_entry(
+        "ledger.genesis.v1", {"keys": [to_builtins(KEY.enrolled()), enrolled]}, 0, ZERO_LINK
+    )
+    later = own_entry("ledger.key_enrolled.v1", {"key": enrolled}, 1, LEAF)
+    for log in ([first], [GENESIS, later]):
+        verification = verify(list(log), genesis_leaf=leaf_hash(log[0]).hex())
+        assert codes(verification) == ["signature.invalid"]
+        head = Head(len(log), leaf_hash(log[-1]).hex())
+        signed = decode_entry(entry(head, StreamHead(0, ZERO_LINK), 1))
+        forged = replace(signed.seal, sigs=(Signature(0, ANYBODY.id, (), UNMADE, 1),))
+        log.append(encode_entry(forged, signed.action_bytes))
+        verification = verify(list(log), genesis_leaf=leaf_hash(log[0]).hex())
+        assert codes(verification) == ["signature.invalid"] * 2
 
 
 def test_a_stream_whose_id_is_no_text_is_shown_as_it_stands() -> None:
