@@ -124,13 +124,17 @@ class MemoryLog:
         group = seal_group(self.origin, self, submissions, recorded_at)
         for entry in group.entries:
             self.entries.append(entry.data)
-            self.streams[entry.stream] = StreamHead(entry.place.version, entry.place.leaf)
+        self.streams.update(group.streams)
         self.head = group.head
 
     def read(self, position: int, limit: int) -> Sequence[Record]:
         """Records from `position` on."""
         part = self.entries[position : position + limit]
         return [Record(position + place, data) for place, data in enumerate(part)]
+
+    def end(self) -> int:
+        """The position behind the last record."""
+        return len(self.entries)
 
     def wait_beyond(self, position: int, timeout_seconds: float) -> bool:  # noqa: ARG002 - the port's name
         """Nothing comes later."""

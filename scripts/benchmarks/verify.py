@@ -41,7 +41,7 @@ from ledger.core.chain import EMPTY_HEAD, Head
 from ledger.core.findings import Verdict
 from ledger.core.merkle import leaf_hash
 from ledger.core.tiles import ENTRIES, WIDTH_MAX, GrowingTree, Tile, encode_bundle, width_at
-from ledger.entry.entry import decode_entry
+from ledger.entry.entry import Signature, decode_entry
 from ledger.entry.links import LinkChecker
 from ledger.entry.signatures import KeyRing
 from ledger.entry.tile_check import TreeCheck
@@ -156,7 +156,8 @@ def bare(tree: Tree) -> bool:
 def signatures(tree: Tree, submission: int) -> dict[str, object]:
     """Signatures a second of one thread, of submissions that were read before."""
     values = [data for entries in tree.entries(0, -(-tree.size // WIDTH_MAX)) for data in entries]
-    keys, wanted, place = KeyRing(), [], 1
+    keys, place = KeyRing(), 1
+    wanted = list[tuple[Signature, bytes]]()
     keys.apply("ledger.genesis.v1", decode_entry(values[0]).action["data"])
     while place < len(values) and len(wanted) < SIGNATURES:
         together = read_together(values, place)
