@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -166,7 +167,8 @@ def _show_report(found: OfficerReport, shown: View, most: int) -> None:
     write(text("report.control", lang, control=found.control_sum, entries=count))
     write(text("times", lang, zone=ZONE_NAME))
     if found.dossiers:
-        write(text("report.look", lang, dossier=safe_text(plain_id(found.dossiers[0]))))
+        dossier = safe_text(quote(plain_id(found.dossiers[0])))
+        write(text("report.look", lang, dossier=dossier))
     write(text("read_verified", lang, index=shown.verified_to()))
     write(text("not_proved", lang))
 

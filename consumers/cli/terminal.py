@@ -11,6 +11,23 @@ from typing import Final, TextIO
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
+_BLANK: Final = frozenset(
+    map(
+        chr,
+        (
+            0x034F,
+            *(0x115F, 0x1160, 0x3164, 0xFFA0),  # fillers of Hangul
+            *(0x17B4, 0x17B5),
+            *range(0x180B, 0x1810),
+            0x2800,
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
+)
+"""Printable by their category, and nothing is seen of them: Unicode 15.1, those of the property
+Default_Ignorable_Code_Point, and the blank of Braille."""
+
 Advance = Callable[[int, int], None]
 """(done, total); a total of 0 is not known."""
 
@@ -28,13 +45,23 @@ def paint(text: str, style: str, stream: TextIO) -> str:
 
 
 def safe_text(value: object) -> str:
-    """One line for a terminal: what a foreign log says may hold escape sequences."""
+    """One line for a terminal or a page, in which nothing is hidden.
+
+    What a foreign log says may hold escape sequences, characters that turn the direction of what
+    stands around them, and some that nobody sees: each is shown by its number, `[U+202E]`, so that
+    no name reads as another. Space of any kind is one space.
+    """
     text = unicodedata.normalize("NFC", str(value))
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or _BLANK.isdisjoint(text)):
         return text
-    return "".join(
-        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character.isspace():
+        return " "
+    is_seen = character.isprintable() and character not in _BLANK
+    return character if is_seen else f"[U+{ord(character):04X}]"
 
 
 def width_of(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from consumers.cli.errors import finding_lines, mark_of
 from consumers.cli.moments import ZONE_NAME, show_instant
 from consumers.cli.options import DEFAULT_HOME, Common, Lang
 from consumers.cli.output import write
-from consumers.cli.terminal import paint, say
+from consumers.cli.terminal import paint, safe_text, say
 from consumers.cli.texts import text
 from ledger.core.action import plain_id
 from ledger.core.findings import Finding, Verdict
@@ -185,7 +186,8 @@ def _show_findings(
         home = f" --home {common.home}" if common.home != DEFAULT_HOME else ""
         log = f" --log {common.log}" if common.log else ""
         kind, _, _ = first.stream.partition(":")
-        what = f"dossier show {plain_id(first.stream)}" if kind == "dossier" else "events"
+        shown = safe_text(quote(plain_id(first.stream)))
+        what = f"dossier show {shown}" if kind == "dossier" else "events"
         place = f"{log_of(result.origin)}/{bad - 1}" if several else f"{bad - 1}"
         before = f"  before    pal {what} --at-index {place}{home}{log}"
     for line in finding_lines(first, log=log_of(result.origin) if several else None):

@@ -11,6 +11,7 @@ from typing import Final
 
 from consumers.cli.moments import ZONE_NAME, show_instant, show_within
 from consumers.cli.options import Lang
+from consumers.cli.terminal import safe_text
 from consumers.evidence.approvals import Redacted
 from ledger.core.action import plain_id
 from ledger.domain.phrases import sentence
@@ -78,7 +79,9 @@ def timeline_page(
         said = _text("size", lang).format(size=f"{ref.size:,}", root=ref.root)
         facts.append((f"{_text('as_of', lang)} {ref.origin}", said))
     listed = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts if value
+        f"<dt>{escape(name)}</dt><dd>{escape(safe_text(value))}</dd>"
+        for name, value in facts
+        if value
     )
     columns = ("place", "stream", "occurred", "recorded", "what", "leaf")
     head = "".join(f'<th scope="col">{escape(_text(name, lang))}</th>' for name in columns)
@@ -109,7 +112,7 @@ def _row(row: TimelineRow, hidden: Redacted | None, lang: Lang) -> str:
     else:
         what = show_within(sentence(row.action, lang))
         cells = [place, stream, show_instant(row.occurred_at), show_instant(row.recorded_at), what]
-    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    shown = "".join(f"<td>{escape(safe_text(cell))}</td>" for cell in cells)
     return f'<tr>{shown}<td class="hash">{row.leaf}</td></tr>\n'
 
 
