@@ -106,35 +106,31 @@ def read_source(path: Path, options: ImportOptions) -> Source:
     kind = next((s for s in map(str.lower, reversed(path.suffixes)) if s != ".gz"), "")
     if kind == ".jsonl":
         return actions_source(path)
+    table: csv_log.LogSummary | None = None
+    repeated: frozenset[str] = frozenset()
     if kind == ".xes":
         overview = xes.summarise(path)
+        events, repeated = overview.events, overview.repeated
         rules = _rules(path, options, mapping, overview.name, xes.CLEAR_NAMES)
-        file = CasesFile(
-            path=str(path),
-            source=rules.source,
-            prefix=rules.prefix,
-            timezone=options.timezone,
-            mapping=mapping,
-            events=overview.events,
-            repeated=overview.repeated,
-        )
-        return _cases_source(file)
-    if kind == ".csv":
+    elif kind == ".csv":
         table = csv_log.summarise(path, mapping.columns)
+        events = table.events
         rules = _rules(path, options, mapping, "", table.clear_names())
-        file = CasesFile(
-            path=str(path),
-            source=rules.source,
-            prefix=rules.prefix,
-            timezone=options.timezone,
-            mapping=mapping,
-            events=table.events,
-            table=table,
+    else:
+        raise FileRefusedError(
+            path, 0, "its name ends in none of .xes, .csv, .jsonl (or these with .gz)"
         )
-        return _cases_source(file)
-    raise FileRefusedError(
-        path, 0, "its name ends in none of .xes, .csv, .jsonl (or these with .gz)"
+    file = CasesFile(
+        path=str(path),
+        source=rules.source,
+        prefix=rules.prefix,
+        timezone=options.timezone,
+        mapping=mapping,
+        events=events,
+        table=table,
+        repeated=repeated,
     )
+    return _cases_source(file)
 
 
 def _load_mapping(path: Path | None) -> ImportMapping:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from ledger.core.merkle import leaf_hash
 from ledger.core.note import SignedNote, parse_note
 from ledger.core.tiles import ENTRIES, GrowingTree, Tile, encode_bundle
 from ledger.entry.checkpoint_log import CHECKPOINTS, Round, checkpoints_origin, parse_round
+from tests.unit.copied_home import copied, verified
 
 LOGS = 2
 NOTHING = {"checked": 0, "findings": []}
@@ -51,16 +51,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("PAL_HOME", "PAL_LOG", "LC_ALL", "LC_MESSAGES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    return Path(shutil.copytree(sealed, tmp_path / "home"))
-
-
-def verified(home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
-    capsys.readouterr()
-    code = run(["verify", "--home", str(home), "--format", "json"])
-    return code, json.loads(capsys.readouterr().out)
+    return copied(sealed, tmp_path, monkeypatch)
 
 
 def found(seen: Any) -> list[str]:

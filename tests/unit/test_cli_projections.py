@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from consumers.cli.main import run
 from projections.queries.digest import PROJECTIONS
+from tests.unit.copied_home import copied, verified
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +22,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(office: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("PAL_HOME", "PAL_LOG", "LC_ALL", "LC_MESSAGES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    return Path(shutil.copytree(office, tmp_path / "home"))
-
-
-def verified(home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
-    capsys.readouterr()
-    code = run(["verify", "--projections", "--home", str(home), "--format", "json"])
-    return code, json.loads(capsys.readouterr().out)
+    return copied(office, tmp_path, monkeypatch)
 
 
 def edit(home: Path, sql: str) -> None:
@@ -45,12 +34,12 @@ def test_an_edited_row_is_found_and_a_rebuild_mends_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["project", "--record-digest", "--home", str(home)]) == 0
-    code, seen = verified(home, capsys)
+    code, seen = verified(home, capsys, "--projections")
     assert (code, seen["verdict"], seen["projections"]["findings"]) == (0, "passed", [])
     assert seen["projections"]["digests"] == len(PROJECTIONS)
 
     edit(home, "UPDATE dossier SET due_at = '2030-01-01T00:00:00.000000Z' WHERE due_at != ''")
-    code, seen = verified(home, capsys)
+    code, seen = verified(home, capsys, "--projections")
     (finding,) = seen["projections"]["findings"]
     assert (code, seen["verdict"], finding["code"]) == (1, "failed", "projection.row_mismatch")
     assert finding["actual"] == "due_at 2030-01-01T00:00:00.000000Z"
@@ -70,7 +59,7 @@ def test_an_edited_row_is_found_and_a_rebuild_mends_it(
 
     (home / "read.sqlite").unlink()
     assert run(["rebuild", "--home", str(home)]) == 0
-    assert verified(home, capsys)[0] == 0
+    assert verified(home, capsys, "--projections")[0] == 0
 
 
 def test_a_digest_of_an_edited_store_stays_in_the_log_as_evidence(
@@ -80,7 +69,7 @@ def test_a_digest_of_an_edited_store_stays_in_the_log_as_evidence(
     assert run(["project", "--record-digest", "--home", str(home)]) == 0
     (home / "read.sqlite").unlink()
     assert run(["rebuild", "--home", str(home)]) == 0
-    code, seen = verified(home, capsys)
+    code, seen = verified(home, capsys, "--projections")
     (finding,) = seen["projections"]["findings"]
     assert (code, finding["code"]) == (1, "projection.digest_mismatch")
     assert "officer_type" in finding["message"]
@@ -89,13 +78,13 @@ def test_a_digest_of_an_edited_store_stays_in_the_log_as_evidence(
 def test_what_was_not_recorded_or_lies_behind_is_indeterminate(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, seen = verified(home, capsys)
+    code, seen = verified(home, capsys, "--projections")
     found = [finding["code"] for finding in seen["projections"]["findings"]]
     assert (code, seen["verdict"], found) == (2, "indeterminate", ["projection.not_recorded"])
     assert run(["project", "--record-digest", "--home", str(home)]) == 0
     for ending in ("", "-wal", "-shm"):
         (home / f"read.sqlite{ending}").unlink(missing_ok=True)
-    code, seen = verified(home, capsys)
+    code, seen = verified(home, capsys, "--projections")
     found = [finding["code"] for finding in seen["projections"]["findings"]]
     assert (code, found) == (2, ["projection.stale"])
 
@@ -106,7 +95,7 @@ def test_a_broken_log_is_told_once_more_by_the_replay(
     with closing(sqlite3.connect(home / "log.sqlite")) as log, log:
         ((data,),) = log.execute("SELECT data FROM entry WHERE idx = 40")
         log.execute("UPDATE entry SET data = ? WHERE idx = 40", (data[:-1] + b" ",))
-    code, seen = verified(home, capsys)
+    code, seen = verified(home, capsys, "--projections")
     assert (code, seen["verdict"]) == (1, "failed")
     (finding,) = seen["projections"]["findings"]
     assert finding["index"] == 40
