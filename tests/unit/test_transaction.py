@@ -63,9 +63,14 @@ FAILURES: dict[str, tuple[type[BaseException], Callable[[sqlite3.Connection], ob
 @pytest.mark.parametrize("what", FAILURES)
 def test_nothing_is_kept_and_what_failed_is_raised(path: Path, what: str) -> None:
     kind, fail = FAILURES[what]
-    with closing(opened(path)) as connection:
-        with pytest.raises(kind), transaction(connection):
+
+    def write(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
             connection.execute("INSERT INTO a VALUES (1)")
             fail(connection)
+
+    with closing(opened(path)) as connection:
+        with pytest.raises(kind):
+            write(connection)
         assert what == "it cannot be undone" or not connection.in_transaction
     assert rows(path) == 0
