@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,6 +16,7 @@ from zlib import crc32
 
 import msgspec
 
+from ledger.adapters.transaction import transaction
 from ledger.app.group import SealedEntry
 from ledger.app.index_tables import (
     BEFORE,
@@ -224,7 +224,7 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
         (number, *msgspec.structs.astuple(stray.record), stray.recorded_at, stray.index)
         for number, stray in enumerate(pending.strays, batch.stray_number)
     ]
-    with _transaction(connection):
+    with transaction(connection):
         if pending.ids:
             block = pending.first // BLOCK_ENTRIES
             count = -(-len(blocks) // _BLOCK_BYTES)
@@ -325,15 +325,3 @@ def _cut_blocks(data: bytes) -> bytes:
 
 def _to_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from ledger.adapters.transaction import transaction
 from ledger.app.submission import UnavailableError
 from ledger.core.action import stream_id
 from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
@@ -250,19 +251,15 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _make_tables(connection: sqlite3.Connection) -> None:
     """Make the tables anew, unless another process that opened the same file just did."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if _version(connection) != PROJECTION_VERSION:
-            old = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            for (name,) in old.fetchall():
-                connection.execute(f'DROP TABLE "{name}"')
-            for statement in SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {PROJECTION_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    with transaction(connection):
+        if _version(connection) == PROJECTION_VERSION:
+            return
+        old = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        for (name,) in old.fetchall():
+            connection.execute(f'DROP TABLE "{name}"')
+        for statement in SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {PROJECTION_VERSION}")
 
 
 def remove_store(path: Path) -> None:
