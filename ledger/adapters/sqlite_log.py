@@ -2,8 +2,9 @@
 
 Submissions queue up; the writer seals all that fit behind the head, commits them in one transaction
 and answers after the commit. Another process may write the same file: each group begins by
-comparing the head row with what this process knows, within the write lock. A void entry cannot
-arise here, because what is sealed continues its stream and was signed by a key of this log.
+comparing the head row with what this process knows, within the write lock, and goes on with the
+keys that count by then. A void entry cannot arise here, because what is sealed continues its stream
+and was signed by a key of this log.
 """
 
 from __future__ import annotations

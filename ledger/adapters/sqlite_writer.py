@@ -14,8 +14,9 @@ from threading import Condition, Event, Lock, Thread
 from time import monotonic
 from typing import Final
 
-from ledger.adapters.sqlite_checks import check_ends, log_refusal, to_place
+from ledger.adapters.sqlite_checks import check_ends, checked_data, log_refusal, to_place
 from ledger.adapters.sqlite_table import connect, insert_entries, read_head_row, read_row
+from ledger.app.admission import refusal, together
 from ledger.app.group import Group, next_recorded_at, seal_group
 from ledger.app.limits import (
     APPEND_TIMEOUT_SECONDS,
@@ -34,7 +35,9 @@ from ledger.app.submission import (
 from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
 from ledger.core.findings import FindingError
 from ledger.core.times import format_instant
+from ledger.entry.entry import decode_entry
 from ledger.entry.log_state import LogState
+from ledger.entry.signatures import SignatureError
 
 _STREAMS_REMEMBERED_MAX: Final = 50_000
 _CLOSE_SECONDS: Final = 5.0
@@ -88,14 +91,16 @@ class _Session:
 
     def __init__(self, path: Path, origin: str, genesis_leaf: str, now: datetime) -> None:
         self.connection = connect(path)
+        self.origin = origin
+        self.state = LogState(origin)
+        """Which keys count, and how many logs there are; its heads are not kept."""
+        self._own_version = 0
         try:
-            first, last = check_ends(self.connection, origin, genesis_leaf)
+            _, last = check_ends(self.connection, origin, genesis_leaf)
+            self._read_own()
         except BaseException:
             self.connection.close()
             raise
-        self.origin = origin
-        self._state = LogState(origin)
-        self._state.apply_own(first.seal.type, first.action.get("data", {}))
         self.head = Head(last.seal.index + 1, last.leaf)
         self.recorded_at = last.seal.recorded_at
         self._streams: dict[str, StreamHead] = {}
@@ -111,7 +116,21 @@ class _Session:
 
     def holds(self, stream: str) -> bool:
         """Whether the stream belongs into this log; see `LogState.holds`."""
-        return self._state.holds(stream)
+        return self.state.holds(stream)
+
+    def _read_own(self) -> None:
+        """Fold what is new in the log's own stream: keys enrolled and revoked."""
+        rows = self.connection.execute(
+            "SELECT idx, leaf, data, version FROM entry WHERE stream = ? AND version > ?"
+            " ORDER BY version",
+            (self.state.own_stream, self._own_version),
+        )
+        for index, leaf, data, version in rows.fetchall():
+            entry = decode_entry(checked_data((index, leaf, data)))
+            self._own_version = version
+            # What enrols no key is void, and changes none.
+            with suppress(SignatureError):
+                self.state.apply_own(entry.seal.type, entry.action.get("data", {}))
 
     def begin(self) -> None:
         """Take the write lock and catch up with what another process has written."""
@@ -132,6 +151,7 @@ class _Session:
         self.head = head
         self.recorded_at = last.seal.recorded_at
         self._streams.clear()
+        self._read_own()
 
     def look_up(self, submissions: Sequence[Submission]) -> None:
         """Find the action ids of the group that are recorded already, in one query."""
@@ -172,6 +192,8 @@ class _Session:
             raise OutcomeUnknownError(msg, next_step=_ASK_AGAIN) from error
         self.head = group.head
         self.recorded_at = group.recorded_at
+        if self.state.own_stream in group.streams:
+            self._read_own()
         streams = self._streams
         streams.update(group.streams)
         while len(streams) > _STREAMS_REMEMBERED_MAX:
@@ -181,6 +203,17 @@ class _Session:
         with suppress(sqlite3.Error):
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+
+
+def _seal(session: _Session, submissions: Sequence[Submission], now: datetime) -> Group:
+    """As many submissions, from the first on, as share a group; or that the first is refused."""
+    refused = refusal(submissions[0], session.state, session.head.size)
+    if refused is not None:
+        return Group((), (refused,), session.head, {}, session.recorded_at)
+    taken = submissions[: together(submissions, session.state)]
+    session.look_up(taken)
+    recorded_at = next_recorded_at(now, session.recorded_at)
+    return seal_group(session.origin, session, taken, recorded_at)
 
 
 class SqliteWriter:
@@ -327,9 +360,7 @@ class SqliteWriter:
                 self._session = _Session(self._path, self._origin, self._genesis_leaf, now)
             session = self._session
             session.begin()
-            session.look_up(submissions)
-            recorded_at = next_recorded_at(now, session.recorded_at)
-            group = seal_group(self._origin, session, submissions, recorded_at)
+            group = _seal(session, submissions, now)
             session.commit(group)
         except FindingError as error:
             self._end_session()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from ledger.app.admission import refusal, together
 from ledger.app.effects import (
     CloseProducer,
     Deliver,
@@ -38,7 +39,6 @@ from ledger.app.submission import (
     LedgerError,
     OutcomeUnknownError,
     Recorded,
-    Refused,
     SignedAction,
     Submission,
     UnavailableError,
@@ -47,7 +47,6 @@ from ledger.core.action import Action, Actor, OccurredAt, encode_action
 from ledger.core.findings import FindingError
 from ledger.core.times import add_seconds, format_instant
 from ledger.entry.entry import NewerFormatError
-from ledger.entry.log_state import GENESIS_TYPE
 from ledger.entry.signatures import SigningKey
 
 WRITER_OPENED: Final = "ledger.writer_opened.v1"
@@ -135,23 +134,6 @@ class Sequencer:
         if self.phase is not Phase.SERVING or self._in_flight is not None:
             return []
         return self._send_group(moment)
-
-    def _refuse(self, submission: Submission) -> Refused | None:
-        """What would land as a void entry: keys are checked here, signatures by the intake."""
-        size = self.index.head.size
-        own_stream = self.index.state.own_stream
-        for action in submission.actions:
-            if action.type == GENESIS_TYPE or (
-                action.stream.startswith("ledger:") and action.stream != own_stream
-            ):
-                message = f"{action.type} of {action.stream} does not belong into {own_stream}"
-                return Refused("stream.foreign", message, action.id, size)
-            for signature in action.sigs:
-                role = self.index.state.keys.role_of(signature.key)
-                if role is None or (action.stream == own_stream and role != "ledger"):
-                    message = f"key {signature.key!r} may not sign {action.type} in this log"
-                    return Refused("signature.invalid", message, action.id, size)
-        return None
 
     # From the log
 
@@ -275,6 +257,13 @@ class Sequencer:
                 f"shows {format_instant(moment.now)}",
                 next_step="set this machine's clock, then try again",
             )
+        if self.index.state.keys.role_of(self._key.id) != "ledger":
+            # Its opening entry would stay in the log, void, for ever.
+            return UnavailableError(
+                f"key {self._key.id!r} is no key of role ledger that counts in this log: the "
+                "entries of this writer would not count",
+                next_step="start this program again where the key was replaced (pal keys list)",
+            )
         return None
 
     def _send_opened(self, session_id: str, moment: Moment) -> list[Effect]:
@@ -332,7 +321,8 @@ class Sequencer:
     def _send_group(self, moment: Moment) -> list[Effect]:
         effects: list[Effect] = []
         while self._queue:
-            refused = self._refuse(self._queue[0].submission)
+            submission = self._queue[0].submission
+            refused = refusal(submission, self.index.state, self.index.head.size)
             if refused is not None:
                 effects.append(Deliver(self._queue.popleft().token, refused))
                 continue
@@ -357,17 +347,9 @@ class Sequencer:
 
     def _take(self) -> list[_Waiting]:
         """The front of the queue as far as it may share a batch; nothing is removed here."""
-        taken: list[_Waiting] = []
-        for waiting in islice(self._queue, GROUP_ENTRIES_MAX):
-            actions = waiting.submission.actions
-            # An entry of the log's own stream may change which keys count behind it: alone.
-            alone = any(action.stream.startswith("ledger:") for action in actions)
-            if taken and (alone or self._refuse(waiting.submission) is not None):
-                break
-            taken.append(waiting)
-            if alone:
-                break
-        return taken
+        front = islice(self._queue, GROUP_ENTRIES_MAX)
+        count = together((waiting.submission for waiting in front), self.index.state)
+        return list(islice(self._queue, count))
 
     # The end of a session
 

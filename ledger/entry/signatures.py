@@ -213,6 +213,10 @@ class KeyRing:
         known = self._keys.get(key_id)
         return None if known is None or key_id in self._revoked else known[0].role
 
+    def valid(self, role: Role) -> set[str]:
+        """The ids of the keys of a role that are valid here."""
+        return {key.id for key in self if key.role == role and key.id not in self._revoked}
+
     def unverified(
         self, entries: Iterable[Entry], roots: Iterable[bytes | None]
     ) -> list[tuple[Signature, bytes]]:
