@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.evidence_vector
 
-An officer's day, with an entry hidden that was approved. To be run until the release is out,
-and for no release that is: its bundle is what somebody may hold in their hands.
+What an officer did in eight days, with an entry hidden that was approved. To be run until the
+release is out, and for no release that is: somebody may hold its bundle in their hands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.evidence_forge import export, files_of
 
 FOLDER: Final = Path(__file__).parent / "vectors" / "evidence"
 RELEASE: Final = "release-0.1.zip"
-DAY: Final = ("2026-03-01T17:00:00.000000Z", "2026-03-02T16:59:59.999999Z")
+UNTIL: Final = "2026-03-09T16:59:59.999999Z"
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         sealing = approved_home(home)
         with open_ledger(Settings(home)) as ledger:
             row = hidden_row(ledger)
-        exported = export(home, OfficerScope(row.actor, *DAY), [Place(row.log, row.index)])
+        exported = export(home, OfficerScope(row.actor, to_at=UNTIL), [Place(row.log, row.index)])
     (FOLDER / RELEASE).write_bytes(encode_archive(files_of(exported)))
     fingerprint = sha256(sealing.policy.encode()).hexdigest()
     (FOLDER / "policy.sha256").write_text(f"{fingerprint}  policy.txt\n", "ascii")

@@ -323,19 +323,24 @@ def test_the_verifier_inside_an_earlier_bundle_verifies_one_of_today(tmp_path: P
     """And the reverse: nothing that this release writes is beyond the last one's verify.py."""
     from hashlib import sha256
 
+    from consumers.bootstrap import Settings, open_ledger
     from ledger.entry.archive import encode_archive
-    from ledger.entry.bundle import OfficerScope
+    from ledger.entry.bundle import OfficerScope, Place
+    from tests.evidence_approvals import approved_home, hidden_row
     from tests.evidence_forge import export, files_of
-    from tests.sealed_ledger import demo_home
 
     old = verify_py.read_archive((HERE / "evidence" / "release-0.1.zip").read_bytes())["verify.py"]
     (tmp_path / "verify_old.py").write_bytes(old)
     spec = importlib.util.spec_from_file_location("verify_old", tmp_path / "verify_old.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    sealing = demo_home(tmp_path / "home")
-    data = encode_archive(files_of(export(tmp_path / "home", OfficerScope("desk.lam"))))
-    assert module.Bundle(data, sha256(sealing.policy.encode()).hexdigest()).run() == "passed"
+    home = tmp_path / "home"
+    pin = sha256(approved_home(home).policy.encode()).hexdigest()
+    with open_ledger(Settings(home)) as ledger:
+        row = hidden_row(ledger)
+    for hidden in ([], [Place(row.log, row.index)]):
+        data = encode_archive(files_of(export(home, OfficerScope(row.actor), hidden)))
+        assert module.Bundle(data, pin).run() == "passed"
 
 
 def test_a_signature_counts_for_the_key_of_its_own_log_alone():
