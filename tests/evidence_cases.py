@@ -31,10 +31,11 @@ from tests.evidence_forge import (
     source_key,
     without,
 )
+from tests.evidence_keys import CASES as KEY_CASES
 from tests.evidence_redactions import CASES as REDACTION_CASES
 from tests.sealed_ledger import SEALED_SECONDS, ed25519
 
-CASES: list[Case] = [*REDACTION_CASES]
+CASES: list[Case] = [*KEY_CASES, *REDACTION_CASES]
 case = case_of(CASES)
 
 

@@ -293,9 +293,13 @@ def test_an_officer_who_did_nothing_is_shown_to_have_done_nothing(home: Path, pi
         assert by_verify_py(data, pin) == ("passed", 0)
 
 
-def test_who_is_said_to_have_done_nothing_but_did_is_not(home: Path, pin: str, scene: Scene):
-    """The proof of another's absence, under the name of an officer who has entries."""
-    files = files_of(export(home, OfficerScope("land.nobody")))
+@pytest.mark.parametrize("absent", ["land.a", "land.nobody", "zzz"])
+def test_who_is_said_to_have_done_nothing_but_did_is_not(
+    home: Path, pin: str, scene: Scene, absent: str
+):
+    """The proof of another's absence, under the name of an officer who has entries: of one who
+    would stand before him, so that he is a neighbour himself, of one behind, and of one far off."""
+    files = files_of(export(home, OfficerScope(absent)))
     proof = json.loads(files["proofs/0/officer.json"]) | {"officer": OFFICER}
     files["proofs/0/officer.json"] = json.dumps(
         proof, sort_keys=True, separators=(",", ":")
