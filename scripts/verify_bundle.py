@@ -25,21 +25,24 @@ with suppress(ImportError):  # what is missing is done by hand, or not checked
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 # Canonical JSON and the notes of C2SP have one form, so that a pattern can say it
-N, HEX, HASH = "(0|[1-9][0-9]{0,15})", "[0-9a-f]{64}", "[A-Za-z0-9+/]{43}="
+N, POS, HEX, HASH = "(0|[1-9][0-9]{0,15})", "[1-9][0-9]*", "[0-9a-f]{64}", "[A-Za-z0-9+/]{43}="
 PLACED = re.compile(  # the groups are folder and place of an entry; ASCII is all that is asked
     rf"(entries|registry)/({N}/{N})|proofs/(policy\.txt|checkpoints/round(\.tlog-proof)?"
     rf"|{N}/({N}\.tlog-proof|officer\.(json|leaves))|(checkpoints|{N})/checkpoint(\.tsr)?)"
     r"|(?!.{201}|(entries|registry|proofs)/)[^\W_][\w.-]*(/[^\W_][\w.-]*)*"
 )
 VISIBLE, TEXT = r'([!#-\[\]-~]|\\["\\])+', r'"([^"\\]|\\.)+"'
-SIG = rf'{{"at":{N},"key":"{VISIBLE}","path":\[("{HASH}",?)*\],"sig":"[^"]*","size":[1-9][0-9]*}}'
+SIG = rf'{{"at":{N},"key":"{VISIBLE}","path":\[("{HASH}",?)*\],"sig":"[^"]*","size":{POS}}}'
 SEAL = re.compile(
     rf'{{"index":{N},"origin":"{VISIBLE}/{N}","prev":"{HEX}","recorded_at":"[0-9TZ:.-]{{27}}",'
     rf'"sigs":\[({SIG},?)+\],"stream":"[a-z]+:([A-Za-z0-9._~/-]|%[0-9A-F]{{2}})+","stream_prev":'
-    rf'"{HEX}","type":"[a-z]+\.[a-z][a-z0-9_]*\.v[1-9][0-9]*","v":1,"version":[1-9][0-9]*}}'
+    rf'"{HEX}","type":"[a-z]+\.[a-z][a-z0-9_]*\.v[1-9][0-9]*","v":1,"version":{POS}}}'
 )
-HIDDEN = rf'"index":{N},"leaf":"{HEX}","log":{N},"reason":{TEXT},"stream":{TEXT},"version":[1-9]\d*'
+HIDDEN = rf'"index":{N},"leaf":"{HEX}","log":{N},"reason":{TEXT},"stream":{TEXT},"version":{POS}'
 REDACTION = re.compile(rf'{{"approval":{{"index":{N},"log":{N}}},{HIDDEN}}}')
+LOGGED = rf'{{"officers":{N},"officers_root":"{HEX}","origin":{TEXT},"root":"{HEX}","size":{N}}}'
+ROUND = re.compile(rf'{{"logs":\[({LOGGED},?)+\],"sealed_at":{TEXT},"v":1}}')
+LEAF = rf'{{"count":{POS},"officer":{TEXT},"path":\[("{HEX}",?)*\],"position":{N},"root":"{HEX}"}}'
 SIGNED = "\u2014 ([^\0-\x1f\\s+]+) ([^\\s=]{7}\\S*)\n"  # four bytes of a key's id, and more
 NOTE = re.compile(f"([^\0-\x09\x0b-\x1f]*\n)\n(({SIGNED}){{1,100}})")
 UNLISTED = {"manifest.json", "manifest.note", "custody.jsonl"}
@@ -68,8 +71,7 @@ def add(p, q):
 
 
 @lru_cache(maxsize=64)
-def doubled(data, sign):
-    """A point, or minus it, times 2^i for each i: one key signs many entries."""
+def doubled(data, sign):  # a point, or minus it, times 2^i for each i: one key signs many entries
     odd, y = divmod(int.from_bytes(data, "little"), 2**255)
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
@@ -88,7 +90,6 @@ def ed25519_by_hand(public, signature, message):  # s * base - k * key is what i
     return s < ORDER and (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
 
 
-# Canonical JSON, base64, Merkle trees (RFC 6962)
 canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -111,7 +112,7 @@ def unbase64(text, length=None):
     return data
 
 
-def root_by_path(at, size, leaf, path):
+def root_by_path(at, size, leaf, path):  # RFC 6962
     inner = (at ^ (size - 1)).bit_length()
     ok("an inclusion proof", 0 <= at < size and len(path) == inner + bin(at >> inner).count("1"))
     for level, sibling in enumerate(path):
@@ -135,8 +136,7 @@ class Key:  # kind 1 is Ed25519; 4 and 6 are cosignatures, with Ed25519 and ML-D
         ok("of large order", self.kind == 6 or y * (y * y - 1) * (D * y**4 + 2 * y * y - 1) % P)
         self.label = name, sha256(name.encode() + b"\n" + data).digest()[:4]
 
-    def verify(self, text, blob):
-        """Refuses what this key did not sign; False where that cannot be checked here."""
+    def verify(self, text, blob):  # refuses what is not signed; False where that is not known here
         stamp, signature = (b"", blob) if self.kind == 1 else (blob[:8], blob[8:])
         seconds = int.from_bytes(stamp, "big")
         ok("a signature", seconds < 2**63 and len(signature) == (2420 if self.kind == 6 else 64))
@@ -160,8 +160,7 @@ def read_note(data):
     return note[1], [((name, raw[:4]), raw[4:]) for name, raw in raws]
 
 
-def read_policy(data):
-    """Keys of logs, keys of witnesses, groups by name, quorum. Nobody counts twice in it."""
+def read_policy(data):  # keys of logs and witnesses, groups by name, quorum; nobody counts twice
     keys, groups, quorums, once = {"log": [], "witness": []}, {"none": (0, [])}, [], {"none"}
     ok("a policy", len(data) <= 2_000_000 and re.fullmatch(rb"([\t -~\x80-\xff]*\n)+", data))
     for line in data.decode("utf-8", "surrogateescape").split("\n"):
@@ -262,15 +261,16 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
         self.files = read_archive(self.data)
         found = read_json(self.file("manifest.json"))
         listed, refs, scope, signer = map(found.get, ("files", "as_of", "scope", "signer"))
-        logs = [ref["log"] for ref in refs]
+        logs, origins = [ref["log"] for ref in refs], [ref["origin"] for ref in refs]
         numbers = [found["v"], found["logs"], signer["log"], *logs, *(ref["size"] for ref in refs)]
         numbers += [found["counts"][folder] for folder in FOLDERS]
-        texts = [scope["kind"], scope[scope["kind"]], signer["key"], *listed.values()]
+        texts = [scope["kind"], scope[scope["kind"]], signer["key"], *origins]
+        texts += ["-" + scope.get(key, "") for key in ("from_at", "to_at")]
         texts += [found[key] for key in ("ledger", "purpose", "completeness", "sealed_at")]
         texts += [found.get(key, "-") for key in ("decision_no", "requester")] + found["not_shown"]
-        texts += [ref[key] for ref in refs for key in ("origin", "root")]
-        form = rf'\[\[1(,{N})+\],\["(dossier|officer|query)"(,{TEXT})+\]\]'
-        form = re.fullmatch(form, canonical([numbers, texts])) and logs == sorted({*logs})
+        told = canonical([numbers, texts, [ref["root"] for ref in refs] + [*listed.values()]])
+        form = rf'\[\[1(,{N})+\],\["(dossier|officer|query)"(,{TEXT})+\],\[("{HEX}",?)+\]\]'
+        form = re.fullmatch(form, told) and logs == sorted({*logs})
         ok("a manifest", form and logs[-1] < found["logs"])
         self.manifest, self.ledger, self.logs = found, found["ledger"], found["logs"]
         odd = (UNLISTED | {*listed}) ^ {*self.files} | UNLISTED & {*listed}
@@ -296,9 +296,8 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
             ok(f"a redaction, in order, of an entry not shown: {place}", form)
             self.nodes[place], last = {**item, "folder": "redacted"}, place
         self.nodes = dict(sorted(self.nodes.items()))
-        folders = [node["folder"] for node in self.nodes.values()]
-        counts = self.manifest["counts"]
-        ok("as many as told", [*map(folders.count, FOLDERS)], [*map(counts.get, FOLDERS)])
+        found, told = [node["folder"] for node in self.nodes.values()], self.manifest["counts"]
+        ok("as many as told", [*map(found.count, FOLDERS)], [*map(told.get, FOLDERS)])
 
     def check_signatures(self):
         """Signatures of officers and systems."""
@@ -317,9 +316,8 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
             for key in data["keys"] if kind == GENESIS else added:
                 form = '{"alg":"Ed25519","id":".*","public":"[^"]*","role":"(ledger|source)"}'
                 ok("a key", len(key) == 4 and re.fullmatch(form, canonical(key)))
-                made = Key(f"{self.ledger}/{log}", b"\1" + unbase64(key["public"], 32))
-                known = self.keys.setdefault((log, key["id"]), (key, made, index or -1))
-                ok("the key that had its id first", key, known[0])
+                new = key, Key(node["origin"], b"\1" + unbase64(key["public"], 32)), index or -1
+                ok("the one key of its id", key, self.keys.setdefault((log, key["id"]), new)[0])
             for name, *signed in node.get("signed", ()):
                 told, key, since = self.keys.get((log, name), NOBODY)
                 valid = since < index <= self.revoked.get((log, name), index)
@@ -364,7 +362,7 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
         found = sum(path[:7] + path[-11:] == "proofs/.tlog-proof" for path in self.files)
         ok("proofs of these entries alone", found, len(nodes) + 1)
         self.round = read_json(data)
-        ok("a round", [len(self.round["logs"]), canonical(self.round["v"])], [self.logs, "1"])
+        ok("a whole round", ROUND.fullmatch(data.decode()) and len(self.round["logs"]) == self.logs)
         ok("of the manifest's time", self.round["sealed_at"], self.manifest["sealed_at"])
         for log, logged in enumerate(self.round["logs"]):
             ok("each log in its place", logged["origin"], f"{self.ledger}/{log}")
@@ -413,9 +411,10 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
             self.where, hidden = f"{origin} {at}", {"index": at, "leaf": leaf, "origin": origin}
             action = self.nodes[node["approval"]["log"], node["approval"]["index"]]["action"]
             data, actor, asked = action["data"], action["actor"], action["data"]["requested_by"]
+            people = "", actor["id"], actor.get("on_behalf_of", "")
             said = [action["type"], data["reason"], hidden in data["entries"]]
             ok("the approval", said, ["inspection.redaction_approved.v1", node["reason"], True])
-            two = type(asked) is str and asked not in ("", actor["id"], actor.get("on_behalf_of"))
+            two = asked not in people and "".join((asked, *people))  # all of them texts
             ok("approved by another person", two and actor["kind"] in ("officer", "auditor"))
             self.count += 1
         logs = self.round["logs"] if scope["kind"] == "officer" else []
@@ -438,8 +437,7 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
                     ok("of officer and period", said, [True, "officer", scope["officer"]])
             self.count += 1
 
-    def officer_leaves(self, log, logged):
-        """The leaf hashes of all entries of the officer, as many as the officer index counts."""
+    def officer_leaves(self, log, logged):  # the leaf hashes of all entries of the officer
         proof = read_json(self.file(f"proofs/{log}/officer.json"))
         officer, size, places = self.manifest["scope"]["officer"], logged["officers"], []
         told = {key: logged[key] for key in ("officers", "origin", "size")}
@@ -447,9 +445,10 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
         ok("a proof of this officer in this log", proof, told)
         for leaf in proof["leaves"]:
             text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf).encode()
-            path = [bytes.fromhex(re.fullmatch(HEX, value)[0]) for value in leaf["path"]]
+            ok("a leaf of the officer index", re.fullmatch(LEAF, canonical(leaf)))
+            path = [bytes.fromhex(value) for value in leaf["path"]]
             root = root_by_path(leaf["position"], size, sha256(b"\0" + text).digest(), path).hex()
-            ok("under the root of the round", leaf["count"] and root, logged["officers_root"])
+            ok("under the root of the round", root, logged["officers_root"])
             places.append((leaf["position"], leaf["officer"]))
         lines = self.file(f"proofs/{log}/officer.leaves").decode("ascii")
         leaves = re.fullmatch(f"({HEX}\n)*", lines)[0].split()

@@ -354,7 +354,8 @@ def test_a_signature_counts_for_the_key_of_its_own_log_alone():
         enrolled = {"alg": "Ed25519", "id": "k", "public": public, "role": "ledger"}
         data = {"keys": [enrolled], "log": log, "logs": 2, "name": "demo"}
         genesis = {"type": "ledger.genesis.v1", "action": {"data": data}, "signed": signed}
-        bundle.nodes[log, 0] = {"stream": f"ledger:demo/{log}", **genesis}
+        named = {"origin": f"demo/{log}", "stream": f"ledger:demo/{log}"}
+        bundle.nodes[log, 0] = {**named, **genesis}
     with pytest.raises(InvalidSignature):
         bundle.check_signatures()
     assert bundle.where == "log 1 index 0"
