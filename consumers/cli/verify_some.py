@@ -32,7 +32,7 @@ def verify_some(
     number, first, end = _place(span, len(pinned)) if span else (_log_of(stream, pinned), 0, 0)
     parts = log_parts(settings, number, pinned[number])
     indexes = range(first, end) if span else None
-    verifier = _verifier(settings, pinned[number], number, against, indexes)
+    verifier = _verifier(settings, pinned[number], number, against, indexes, stream)
     with progress("verifying", "entries"):
         if indexes is not None:
             found = parts.verify_range(verifier, indexes)
@@ -44,7 +44,12 @@ def verify_some(
 
 
 def _verifier(
-    settings: Settings, trust: Trust, number: int, against: Against, span: range | None
+    settings: Settings,
+    trust: Trust,
+    number: int,
+    against: Against,
+    span: range | None,
+    stream: str,
 ) -> PartVerifier:
     checks = read = None
     folder = TileFolder(settings.tiles_path / str(number))
@@ -59,7 +64,9 @@ def _verifier(
         )
         newest = checks.newest()
         read = None if newest is None else nodes_of_tiles(folder.read, newest.size)
-    return PartVerifier(trust.origin, trust.genesis_leaf, span=span, checks=checks, read=read)
+    return PartVerifier(
+        trust.origin, trust.genesis_leaf, span=span, stream=stream, checks=checks, read=read
+    )
 
 
 def _place(span: str, logs: int) -> tuple[int, int, int]:

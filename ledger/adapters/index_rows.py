@@ -177,7 +177,10 @@ class Pending:
     def keys(self) -> bytes:
         """The ids as 16 bytes each, zeros where there is none; sorts out those that are odd."""
         text = "".join(self.ids)
-        if _ACTION_IDS.fullmatch(text) is None or self.ids.count(NO_ID) != len(self.voids):
+        # Joined, ids of other lengths may read as those of UUIDs too.
+        are_even = set(map(len, self.ids)) <= {_ID_LENGTH}
+        are_even = are_even and self.ids.count(NO_ID) == len(self.voids)
+        if not are_even or _ACTION_IDS.fullmatch(text) is None:
             for at, action_id in enumerate(self.ids):
                 if at not in self.voids and not _ACTION_ID.match(action_id):
                     self.ids[at] = NO_ID

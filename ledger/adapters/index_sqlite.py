@@ -47,6 +47,7 @@ from ledger.app.log_index import PartitionIndex
 from ledger.app.submission import LedgerError, Place, UnavailableError
 from ledger.core.chain import Head, StreamHead
 from ledger.core.merkle import leaf_hash
+from ledger.entry.entry import EntryError
 from ledger.entry.log_state import LogState
 
 FLUSH_ENTRIES: Final = 50_000
@@ -306,6 +307,8 @@ class SqliteTables:
     # Reading the file
 
     def _record(self, index: int) -> tuple[bytes, bytes, int, int, int]:
+        if not 0 <= index < self._numbers.size:
+            raise self._damaged(f"entry {index} is named in a log of {self._numbers.size}")
         pending, flushing = self._pending, self._flushing
         for part in (pending, flushing):
             if part is not None and index >= part.first:
@@ -389,6 +392,9 @@ def open_index(
         raise
     try:
         return PartitionIndex(tables, _TableState(origin, genesis_leaf, tables), expect=expect)
+    except EntryError as error:
+        tables.close()
+        raise file.damaged(f"an entry of the log's own stream is none: {error}") from error
     except BaseException:
         tables.close()
         raise

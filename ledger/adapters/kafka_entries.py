@@ -20,26 +20,29 @@ class EntriesAt:
 
     async def read(self, indices: Sequence[int]) -> list[bytes]:
         """The bytes at the indices, in their order; raises `FindingError` where they changed."""
-        wanted = sorted({self._index.offset_of(index): index for index in indices}.items())
-        found: dict[int, bytes] = {}
+        offsets = [self._index.offset_of(index) for index in indices]
+        wanted = sorted(set(offsets))
+        found: dict[int, Record] = {}
         # A run that lies close together is read in large pieces, scattered entries one by one.
-        dense = wanted[-1][0] - wanted[0][0] < 8 * len(wanted)
+        dense = wanted[-1] - wanted[0] < 8 * len(wanted)
         max_bytes = CHUNK_BYTES if dense and len(wanted) > 1 else POINT_BYTES
         at = 0
         while at < len(wanted):
-            records = await self._records_from(wanted[at][0], max_bytes)
+            records = await self._records_from(wanted[at], max_bytes)
             for record in records:
                 if at == len(wanted):
                     break
-                if wanted[at][0] < record.position:
-                    _missing(wanted[at][0])
-                if wanted[at][0] == record.position:
-                    index = wanted[at][1]
-                    found[index] = entry_bytes(record, self._index.leaf_of(index))
+                if wanted[at] < record.position:
+                    _missing(wanted[at])
+                if wanted[at] == record.position:
+                    found[record.position] = record
                     at += 1
             if not records:
-                _missing(wanted[at][0])
-        return [found[index] for index in indices]
+                _missing(wanted[at])
+        return [
+            entry_bytes(found[offset], self._index.leaf_of(index))
+            for offset, index in zip(offsets, indices, strict=True)
+        ]
 
     async def _records_from(self, offset: int, max_bytes: int) -> Sequence[Record]:
         """Records from `offset` on, perhaps of the fetch before.

@@ -219,6 +219,9 @@ class KafkaWriter:
 
     def _flush(self) -> None:
         self._turn = None
+        if self._callers:
+            # The tick that the turn began with may have come between them, when nobody waited.
+            self._start_ticking()
         self._apply(self.machine.flush(self._moment()))
 
     def _tick(self) -> None:

@@ -390,7 +390,8 @@ def entry_bytes(record: Record, leaf: str) -> bytes:
                 message=f"offset {record.position} holds other bytes than when it was read before",
                 offset=record.position,
                 expected=leaf,
-                next_step="pal verify names the first bad index",
+                next_step="pal verify reads the log itself: where that passes the local index is "
+                "wrong, and may be deleted",
             )
         )
     return record.data

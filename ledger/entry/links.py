@@ -7,7 +7,8 @@ signed checkpoint. Without one the answer is indeterminate.
 
 The hash in each entry's `prev`, at its one place in the canonical form, is all that has to be
 compared: the last entry is that of the head by its hash, so its `prev` is the right one, so the
-entry before it is the right one by its hash, and so on down to the first.
+entry before it is the right one by its hash, and so on down to the first. The head must be one of
+this origin: another log's entries lead to their own.
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ class LinkChecker:
         if behind.start != self.head:
             self._first_bad = self.head.size
             return
-        self._grow(behind._subtrees)
+        if behind.start.size:
+            self._grow(behind._subtrees)
+        else:
+            self._root = behind._root
         self.head, self._first_bad = behind.head, behind._first_bad
 
     def finish(self, expect: Head | None = None) -> LinkCheck:

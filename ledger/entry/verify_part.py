@@ -17,7 +17,7 @@ from ledger.core.findings import Verdict
 from ledger.core.merkle import NodeReader, ProofError, check_inclusion, prove_inclusion
 from ledger.core.tiles import TileError
 from ledger.entry.checkpoint_check import CheckpointCheck
-from ledger.entry.entry import Entry, EntryError, NewerFormatError, decode_entry
+from ledger.entry.entry import Entry, EntryError, NewerFormatError, Seal, decode_entry
 from ledger.entry.verification import RecordLike, SeenHead, Step, Stored, Verification
 from ledger.entry.verify import Verifier
 
@@ -27,7 +27,7 @@ INCLUSION_STEP = "entries under the root of a checkpoint"
 class PartVerifier(Verifier):
     """Add the log's own entries before the part, then its records in order, then finish.
 
-    `span` holds the indexes of a range; without it these are the entries of one stream, which lie
+    `span` holds the indexes of a range; without it these are the entries of `stream`, which lie
     apart. `read` gives the subtrees of the published tree under the newest checkpoint of `checks`.
     """
 
@@ -37,12 +37,14 @@ class PartVerifier(Verifier):
         genesis_leaf: str | None,
         *,
         span: range | None = None,
+        stream: str = "",
         checks: CheckpointCheck | None = None,
         read: NodeReader | None = None,
     ) -> None:
         super().__init__(origin, genesis_leaf, every_record_counts=True)
         self._span = span
         self._is_range = span is not None
+        self._stream = stream
         self._checks = checks
         self._checkpoint = None if checks is None else checks.newest()
         self._read_node = read
@@ -57,6 +59,8 @@ class PartVerifier(Verifier):
             entry = decode_entry(data)
         except (EntryError, NewerFormatError) as error:
             self._fail("entry.malformed", f"an entry of the log's own stream: {error}")
+            return
+        if not self._is_of(self.state.own_stream, entry.seal):
             return
         self.state.head = Head(entry.seal.index, entry.seal.prev)
         recorded_at, self.state.recorded_at = self.state.recorded_at, ""
@@ -73,8 +77,22 @@ class PartVerifier(Verifier):
             self._first = record.position
         super().add(record, stored)
 
+    def _is_of(self, stream: str, seal: Seal) -> bool:
+        """Whoever looked for the entries of a stream is not believed that these are."""
+        if seal.stream != stream:
+            self._fail(
+                "entry.other_stream",
+                "this entry was given out as one of another stream",
+                index=seal.index,
+                expected=stream,
+                actual=seal.stream,
+            )
+        return seal.stream == stream
+
     def _accept(self, record: RecordLike, entry: Entry) -> None:
         seal = entry.seal
+        if not self._is_range:
+            self._is_of(self._stream, seal)
         is_open = self._is_range and seal.version > 1
         if is_open and seal.stream not in self.state.streams:
             self._assumed += 1

@@ -47,7 +47,7 @@ KINDS = (
 )
 
 
-def an_action(stream: str, name: str, *, action_id: str = "") -> SignedAction:
+def an_action(stream: str, name: str, *, action_id: str | None = None) -> SignedAction:
     kind = stream.partition(":")[0]
     action = Action(
         id=action_id or uuid7_text(len(name), sha256(name.encode()).digest()),
@@ -57,13 +57,14 @@ def an_action(stream: str, name: str, *, action_id: str = "") -> SignedAction:
         actor=Actor(kind="officer", id="C-0092"),
         data={"note": name},
     )
-    if action_id:
+    if action_id is not None:
         # What no intake would take: a foreign writer with a key may have recorded it.
         data = encode_action(msgspec.structs.replace(action, id=uuid7_text(0, bytes(10))))
         data = data.replace(uuid7_text(0, bytes(10)).encode(), action_id.encode())
     else:
         data = encode_action(action)
-    return SignedAction(action_id or action.id, stream, action.type, data, KEY.sign([data])[0])
+    found = action.id if action_id is None else action_id
+    return SignedAction(found, stream, action.type, data, KEY.sign([data])[0])
 
 
 class Partition:

@@ -412,6 +412,36 @@ def test_an_id_that_was_looked_up_in_vain_is_found_once_it_is_in_the_file(tmp_pa
     index.close()
 
 
+UUIDS = [an_action(STREAMS[0], name).id for name in ("one", "two")]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        # Joined, each of these reads as UUIDs, as nothing, or as the mark of an entry without id.
+        ["".join(UUIDS)],
+        ["", UUIDS[0][:18], UUIDS[0][18:]],
+        ["00000000-0000-0000-0000-000000000000"],
+        [UUIDS[0].upper(), FOREIGN_ID],
+    ],
+)
+def test_ids_of_any_form_lead_to_their_own_entries(tmp_path: Path, odd: list[str]) -> None:
+    path = tmp_path / "index.sqlite"
+    index = open_at(path)
+    read_from(index, Partition())
+    actions = [an_action(STREAMS[0], f"n{number}") for number in range(4)]
+    actions[1:1] = [an_action(STREAMS[1], "odd", action_id=action_id) for action_id in odd]
+    submission = Submission(tuple(actions))
+    group = seal_group(ORIGIN, index, [submission], "2027-01-01T00:00:00.000000Z")
+    index.add_landed(group, index.position)
+    index.close()
+    index = open_at(path)
+    index.look_up([submission])
+    assert [index.place_of(action.id) for action in actions] == [e.place for e in group.entries]
+    assert not seal_group(ORIGIN, index, [submission], "2027-01-02T00:00:00.000000Z").entries
+    index.close()
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_strays_that_continue_one_another_are_found_across_a_restart(
     tmp_path: Path, restart: bool

@@ -11,6 +11,7 @@ from contextlib import closing
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -128,3 +129,39 @@ def test_an_index_that_leads_elsewhere_is_not_believed(
     capsys.readouterr()
     assert run(["verify", "--range", "300-310", "--home", str(home), *sealed[2:]]) == 1
     assert "log.overwritten" in capsys.readouterr().err
+
+
+def mark_of(stream: str, version: int, index: int, leaf: str) -> int:
+    return crc32(f"{stream} {version} {index} {leaf}".encode())
+
+
+@pytest.mark.parametrize("lie", ["another stream", "beyond the log", "junk as own"])
+def test_an_index_that_says_what_is_not_so_is_found_out(
+    sealed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], lie: str
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(sealed[1], home)
+    (index,) = home.glob("index-*-0.sqlite")
+    with closing(sqlite3.connect(index)) as connection, connection:
+        (one, *_), (_, *head) = connection.execute(
+            "SELECT name, version, idx, leaf FROM stream WHERE name LIKE 'dossier:%'"
+            " AND version = (SELECT max(version) FROM stream WHERE name LIKE 'dossier:%') OR"
+            " name = (SELECT min(name) FROM stream WHERE name LIKE 'dossier:%') ORDER BY version"
+        ).fetchmany(2)
+        if lie == "junk as own":
+            connection.execute("UPDATE own SET data = X'6A756E6B' WHERE number = 1")
+        else:
+            version, place, leaf = head
+            place += 100_000 if lie == "beyond the log" else 0
+            connection.execute(
+                "UPDATE stream SET version = ?, idx = ?, leaf = ?, mark = ? WHERE name = ?",
+                (version, place, leaf, mark_of(one, version, place, leaf), one),
+            )
+    code, value = ask(capsys, ["--home", str(home), *sealed[2:]], "--stream", one)
+    if lie == "another stream":
+        assert code == 1
+        assert {finding["code"] for finding in value["findings"]} == {"entry.other_stream"}
+    else:
+        # The index says that it is damaged, and is made anew from the log.
+        assert code == 5
+        assert ask(capsys, ["--home", str(home), *sealed[2:]], "--stream", one)[0] == 0

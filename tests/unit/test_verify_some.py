@@ -277,3 +277,25 @@ def test_a_kept_checkpoint_needs_a_policy_and_a_log_of_its_own(
     assert ask(capsys, copy, "--checkpoint", str(kept))[0] == 3
     (copy / "policy.txt").unlink()
     assert ask(capsys, copy, "--checkpoint", str(kept))[0] == 3
+
+
+def test_entries_given_out_as_others_are_not_believed(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(copy / "log.sqlite")) as connection:
+        (stream,) = connection.execute(
+            "SELECT stream FROM entry WHERE idx < ? AND stream LIKE 'dossier:%'"
+            " GROUP BY stream HAVING count(*) >= 3 LIMIT 1",
+            (SEALED,),
+        ).fetchone()
+        (own,) = connection.execute("SELECT stream FROM entry WHERE idx = 0").fetchone()
+    assert ask(capsys, copy, "--stream", stream)[0] == 0
+    # The first two versions as entries of the log's own stream: nobody looks at those as a part.
+    change(
+        copy,
+        f"UPDATE entry SET stream = '{own}', version = version + 1000"
+        f" WHERE stream = '{stream}' AND version < 3",
+    )
+    code, value = ask(capsys, copy, "--stream", stream)
+    assert code == 1
+    assert "entry.other_stream" in codes(value)
