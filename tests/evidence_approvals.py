@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +14,9 @@ from msgspec.structs import replace
 
 from consumers.bootstrap import OpenLedger, Settings, open_ledger
 from consumers.demo.run import DemoClock, run_demo
+from consumers.workers.own_entries import record_as
 from ledger.core.action import Action, Actor, OccurredAt
+from ledger.core.ids import log_number
 from ledger.core.times import format_instant
 from projections.queries.timeline import TimelineRow, dossier_events
 from tests.sealed_ledger import Sealing, seal
@@ -46,8 +49,8 @@ def _entry(**values: Any) -> Change:
 
 
 def _another_type(action: Action) -> Action:
-    data = {"request_id": "rq-1", "scope": "what an approval says, in a request"}
-    return replace(action, type="inspection.evidence_requested.v1", data=data)
+    """All that an approval says, in a request: no intake lets it in, and no fold reads it."""
+    return replace(action, type="inspection.evidence_requested.v1")
 
 
 WRONG: Final[Mapping[str, tuple[Change, str]]] = {
@@ -95,7 +98,9 @@ def approval_of(ledger: OpenLedger, row: TimelineRow, name: str) -> Action:
 
 def record_approvals(ledger: OpenLedger) -> None:
     """Each approval in an inspection of its own."""
-    row, application = hidden_row(ledger), ledger.application()
-    application.record(approval_of(ledger, row, "right"))
-    for name, (change, _) in WRONG.items():
-        application.record(change(approval_of(ledger, row, name)))
+    row = hidden_row(ledger)
+    changes = {"right": _data(), **{name: change for name, (change, _) in WRONG.items()}}
+    for name, change in changes.items():
+        action = change(approval_of(ledger, row, name))
+        number = log_number(action.stream, len(ledger.trust))
+        asyncio.run(record_as(ledger, number, [action], "source"))
