@@ -442,7 +442,7 @@ class Bundle:  # the steps of docs/formats/evidence.md; each leaves what later o
         officer, size, places = self.manifest["scope"]["officer"], logged["officers"], []
         told = {key: logged[key] for key in ("officers", "origin", "size")}
         told = {**told, "leaves": proof["leaves"], "officer": officer, "v": 1}
-        ok("a proof of this officer in this log", proof, told)
+        ok("a proof of this officer in this log", canonical(proof), canonical(told))
         for leaf in proof["leaves"]:
             text = "pal/officer/v1\n{officer}\n{count}\n{root}\n".format(**leaf).encode()
             ok("a leaf of the officer index", re.fullmatch(LEAF, canonical(leaf)))
