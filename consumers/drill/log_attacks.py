@@ -30,7 +30,7 @@ from ledger.core.action import Action, decode_action
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
 from ledger.entry.entry import decode_entry
-from ledger.entry.signatures import Role, SigningKey
+from ledger.entry.signatures import KeyRing, Role, SigningKey
 from projections.store.sqlite import ReadStore
 
 _BACKDATED_SECONDS: Final = -3_600.0
@@ -87,7 +87,21 @@ def swap_entries(scene: Scene) -> None:
 def duplicate_entry(scene: Scene) -> None:
     """An old action sealed once more behind the end, with its own signature and links that fit."""
     entries = scene.entries()
-    scene.put([*entries, sealed_behind(entries, entries[target(entries)])])
+    scene.put([*entries, sealed_behind(entries, entries[_still_signed(entries)])])
+
+
+def _still_signed(entries: Sequence[bytes]) -> int:
+    """The index that is attacked, or where its key was revoked since, the last one of another key:
+    sealed again, only that one's signature counts."""
+    ring, read = KeyRing(), [decode_entry(data) for data in entries]
+    for entry in read:
+        if entry.seal.stream == f"ledger:{entry.seal.origin}":
+            ring.apply(entry.seal.type, entry.action["data"])
+    for index in (target(entries), *reversed(range(len(entries)))):
+        if all(ring.role_of(signature.key) for signature in read[index].seal.sigs):
+            return index
+    msg = "every key that signed here was revoked"
+    raise SkippedError(msg)
 
 
 def insert_entry(scene: Scene) -> None:

@@ -41,7 +41,8 @@ def enrol_in_store(scene: Scene) -> None:
     scene.put([*entries, sealed_behind(entries, forged)])
     enrolment = {"data": {"key": msgspec.to_builtins(stranger.enrolled())}}
     scene.edit(
-        "INSERT INTO log_key VALUES (?, ?, 'ledger.key_enrolled.v1', ?)",
-        (scene.number, scene.known.head.size - 1, encode_canonical(enrolment)),
+        "INSERT INTO log_key SELECT log, max(idx) + 1, 'ledger.key_enrolled.v1', ?"
+        " FROM log_key WHERE log = ? GROUP BY log",
+        (encode_canonical(enrolment), scene.number),
         path=scene.settings.read_path,
     )
