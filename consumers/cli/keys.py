@@ -1,23 +1,30 @@
-"""`keys`: who may sign, and erasing a data subject's key."""
+"""`keys`: who may sign, new keys in the place of old ones, and erasing a data subject's key."""
 
 from __future__ import annotations
 
 import json
 import sys
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
+import msgspec
 from cyclopts import Parameter
 
 from consumers.bootstrap import OpenLedger, open_ledger, utc_now
-from consumers.cli.errors import PASSED, NotFoundError, UsageError
-from consumers.cli.options import Common
+from consumers.cli.errors import INDETERMINATE, PASSED, NotFoundError, UsageError
+from consumers.cli.options import Common, Lang
 from consumers.cli.output import Basis, Column, basis_of, show_rows, show_value, write
 from consumers.cli.session import settings_of
 from consumers.cli.terminal import safe_text, say
+from consumers.cli.texts import text
 from ledger.adapters.keys import KeyStoreError, SubjectErasedError, SubjectKeys
+from ledger.adapters.rotation import RotationFile
 from ledger.core.action import stream_id
 from ledger.core.times import format_instant
+from ledger.entry.signatures import Role
+
+if TYPE_CHECKING:
+    from consumers.rotation import Rotated
 
 ERASURES_FILE = "erasures.jsonl"
 _SUBJECT_KINDS = ("dossier", "officer", "unit")
@@ -29,17 +36,15 @@ def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cycl
 
     Example: pal keys list
     """
-    from ledger.entry.entry import decode_entry  # noqa: PLC0415 - this command only
-    from ledger.entry.signatures import KeyRing  # noqa: PLC0415 - loaded when used
+    from ledger.app.enrolled import enrolled_keys  # noqa: PLC0415 - this command only
 
     rows: list[dict[str, object]] = []
     with open_ledger(settings_of(common)) as ledger:
-        here = {ledger.keys.load_signing_key(name).id for name in ledger.keys.names()}
+        here = {name: ledger.keys.load_signing_key(name).id for name in ledger.keys.names()}
+        signs = {here.get(role) for role in get_args(Role)}
+        begun = [role for role in get_args(Role) if RotationFile(ledger.keys.folder, role).read()]
         for number, log in enumerate(ledger.logs):
-            ring = KeyRing()
-            for data in log.stream_entries(f"ledger:{log.origin}"):
-                entry = decode_entry(data)
-                ring.apply(entry.seal.type, entry.action["data"])
+            ring = enrolled_keys(log)
             rows += [
                 {
                     "log": number,
@@ -47,7 +52,8 @@ def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cycl
                     "role": key.role,
                     "public": key.public,
                     "revoked": ring.is_revoked(key.id),
-                    "held_here": key.id in here,
+                    "held_here": key.id in here.values(),
+                    "signs_here": key.id in signs,
                 }
                 for key in ring
             ]
@@ -59,9 +65,96 @@ def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cycl
         Column("public"),
         Column("revoked"),
         Column("held_here"),
+        Column("signs_here"),
     )
     show_rows("keys", columns, rows, basis=basis, form=common.format, lang=common.language)
+    for role in begun:
+        say(f"▲ {text('rotation.begun', common.language, role=role)}")
     return PASSED
+
+
+def rotate(
+    role: Role,
+    *,
+    revoke: Annotated[
+        bool, Parameter(negative="", help="Revoke the old key once the new one signs.")
+    ] = False,
+    reason: Annotated[
+        str, Parameter(help="Why the old key is revoked; it stands in the log for ever.")
+    ] = "",
+    common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """Sign with a new key: it is enrolled in every log first; the old one is kept, or revoked.
+
+    In Kafka no writer may own a log meanwhile. Exit code 2 where something is left to be done: run
+    it again, it goes on with the same new key.
+
+    Example: pal keys rotate source
+
+    Example: pal keys rotate ledger --revoke --reason "laptop lost on 3 March"
+    """
+    from consumers.rotation import rotate_key  # noqa: PLC0415 - this command only
+
+    reason = _reason(reason, f"pal keys rotate {role} --revoke") if revoke else reason
+    if reason and not revoke:
+        msg = "a reason is recorded where a key is revoked, and nowhere else"
+        raise UsageError(msg, next_step=f"pal keys rotate {role} --revoke --reason …")
+    lang = common.language
+    with open_ledger(settings_of(common)) as ledger:
+        done = rotate_key(ledger, role, revoke=revoke, reason=reason)
+        if common.format != "table":
+            value = msgspec.to_builtins(done, str_keys=True)
+            show_value("rotation", value, basis=Basis(ledger.origin), form=common.format)
+        elif done.signs == done.new:
+            write(f"✓ {text('rotation.signs', lang, role=role, new=done.new, old=done.old)}")
+        if done.revoked and common.format == "table":
+            write(f"✓ {text('rotation.revoked', lang, name=done.old)}")
+        _say_left(done, lang)
+        if done.is_complete:
+            say(f"  next  {text('rotation.after', lang, folder=ledger.keys.folder)}")
+    return PASSED if done.is_complete else INDETERMINATE
+
+
+def _say_left(done: Rotated, lang: Lang) -> None:
+    for number, why in done.not_recorded.items():
+        say(f"▲ log {number}: {safe_text(why)}")
+    for name in done.waiting_for:
+        say(f"▲ {text('rotation.waiting', lang, name=safe_text(name))}")
+    if not done.is_complete:
+        say(f"▲ {text('rotation.not_complete', lang, name=done.signs)}")
+
+
+def revoke(
+    key: str,
+    *,
+    reason: Annotated[str, Parameter(help="Why; it stands in the log for ever.")] = "",
+    common: Common = Common(),  # noqa: B008 - frozen; cyclopts reads the default
+) -> int:
+    """Revoke a key that this home does not sign with, by its id, in every log that enrolled it.
+
+    What it signed before stays valid. Exit code 2 where that was not possible in every log.
+
+    Example: pal keys revoke source-1f2e3d4c5b6a --reason "the machine was given away"
+    """
+    from consumers.rotation import revoke_key  # noqa: PLC0415 - this command only
+
+    reason = _reason(reason, f"pal keys revoke {key}")
+    with open_ledger(settings_of(common)) as ledger:
+        failed = revoke_key(ledger, key, reason)
+        if common.format != "table":
+            value = {"key": key, "not_recorded": {str(n): why for n, why in failed.items()}}
+            show_value("revocation", value, basis=Basis(ledger.origin), form=common.format)
+        elif not failed:
+            write(f"✓ {text('rotation.revoked', common.language, name=safe_text(key))}")
+    for number, why in failed.items():
+        say(f"▲ log {number}: {safe_text(why)}")
+    return INDETERMINATE if failed else PASSED
+
+
+def _reason(reason: str, command: str) -> str:
+    if not reason.strip():
+        raise UsageError("why is it revoked?", next_step=f'{command} --reason "…": it is recorded')
+    return reason.strip()
 
 
 def show_key(subject: str, *, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopts reads the default

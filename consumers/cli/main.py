@@ -95,9 +95,11 @@ _GROUPS: Final = (
     ),
     (
         "keys",
-        "Keys that sign, and erasing a data subject's key.",
+        "Keys that sign: list, replace, revoke; erasing a data subject's key.",
         (
             ("list", "keys:list_keys", "List the keys that the log has enrolled."),
+            ("rotate", "keys:rotate", "Sign with a new key; --revoke the old one."),
+            ("revoke", "keys:revoke", "Revoke a key that this home does not sign with."),
             ("show", "keys:show_key", "Show whether a subject's key exists."),
             ("erase", "keys:erase_key", "Erase a data subject's key for ever."),
         ),

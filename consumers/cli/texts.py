@@ -160,6 +160,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "col.enrolled": ("enrolled", "đã đăng ký"),
         "col.revoked": ("revoked", "đã thu hồi"),
         "col.held_here": ("private here", "có khoá riêng"),
+        "col.signs_here": ("signs here", "đang ký"),
         "col.public": ("public", "khoá công khai"),
         "col.duty": ("duty", "nghĩa vụ"),
         "col.result": ("result", "kết quả"),
@@ -384,6 +385,36 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "bundle.later": (
             "left out: {count} entries behind the newest checkpoint (pal seal run covers them)",
             "không đưa vào: {count} mục sau điểm chốt mới nhất (pal seal run sẽ chốt)",
+        ),
+        "rotation.signs": (
+            "role {role}: this home signs with {new} from now on, no more with {old}",
+            "vai trò {role}: từ nay ký bằng khoá {new}, không còn ký bằng {old}",
+        ),
+        "rotation.revoked": (
+            "{name} is revoked: it signs nothing any more; what it signed before stays valid",
+            "khoá {name} đã bị thu hồi: không còn ký được gì; chữ ký trước đó vẫn có giá trị",
+        ),
+        "rotation.after": (
+            (
+                "back up {folder}; start the programs of this home again, they still have the old "
+                "key; pal seal run"
+            ),
+            (
+                "sao lưu {folder}; khởi động lại các tiến trình của thư mục này vì chúng còn giữ "
+                "khoá cũ; pal seal run"
+            ),
+        ),
+        "rotation.begun": (
+            "the key of role {role} is being replaced, not completely yet: pal keys rotate {role}",
+            "việc thay khoá vai trò {role} chưa xong: pal keys rotate {role}",
+        ),
+        "rotation.waiting": (
+            "{name} pins another ledger of this home: the same command with its --log, too",
+            "{name} ghim một sổ khác dùng chung khoá: hãy chạy cùng lệnh này với --log của sổ đó",
+        ),
+        "rotation.not_complete": (
+            "not complete: this home signs with {name}; run the same command again, it goes on",
+            "chưa xong: hiện ký bằng khoá {name}; hãy chạy lại cùng lệnh này để làm tiếp",
         ),
         "masked": ("●●●● (masked; --reveal)", "●●●● (đã che; --reveal)"),
         "erased": ("erased", "đã xoá"),

@@ -51,7 +51,7 @@ from ledger.entry.checkpoint_log import CHECKPOINTS
 from ledger.entry.entry import decode_entry
 from ledger.entry.officer_index import officer_of
 from ledger.entry.officer_proof import check_complete, prove_officer
-from ledger.entry.signatures import SigningKey
+from ledger.entry.signatures import KeyRing, SigningKey
 from projections.queries.evidence import key_places, officer_leaves, void_indexes
 from projections.queries.timeline import TimelineRow
 from projections.store.sqlite import ReadStore
@@ -136,6 +136,7 @@ class _Export:
 
     def run(self, policy: bytes, later: int) -> Exported:
         """Every file but the custody."""
+        self._check_key()
         hidden = {Place(row.log, row.index) for row in self._rows} & self._request.redact
         shown = [row for row in self._rows if Place(row.log, row.index) not in hidden]
         redacted = self._redacted(hidden)
@@ -165,6 +166,20 @@ class _Export:
             page = timeline_page(manifest, self._rows, redacted, lang)
             self._files[f"views/timeline.{lang}.html"] = page
         return Exported(self._files, self._sign(manifest), later)
+
+    def _check_key(self) -> None:
+        """The bundle must show that log 0 has enrolled the key of its manifest.
+
+        Where it was enrolled behind the checkpoint, or revoked before, nobody could verify it.
+        """
+        tree, ring = self._sealed.tree(0), KeyRing()
+        for place in key_places(self._store, 0, tree.origin):
+            if place.index < tree.size:
+                entry = decode_entry(tree.entry(place.index))
+                ring.apply(entry.seal.type, entry.action["data"])
+        if ring.role_of(self._key.id) != "ledger":
+            msg = f"as of the newest checkpoint {self._key.id} is no key of role ledger of log 0"
+            raise NotSealedError(msg, next_step="pal seal run, then export again; pal keys list")
 
     def _add_entry(self, folder: Folder, place: Place) -> None:
         tree = self._sealed.tree(place.log)

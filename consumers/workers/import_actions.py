@@ -21,11 +21,11 @@ from consumers.workers.prepare_actions import (
 )
 from consumers.workers.prepare_process import prepared_streams
 from ledger.adapters import jsonl_log
+from ledger.app.enrolled import enrolled_keys
 from ledger.app.intake import check_not_ahead, check_signatures
 from ledger.app.submission import LedgerError, RefusedError, SignedAction
 from ledger.core.action import reread_action
 from ledger.domain.importing import CaseError
-from ledger.entry.entry import decode_entry
 from ledger.entry.signatures import KeyRing
 from projections.runtime.collection import rare_collection
 
@@ -102,10 +102,7 @@ class _Feeding:
         """The keys that a log has enrolled: what is signed for it verifies with these."""
         origin = part.log.origin
         if origin not in self.rings:
-            ring = self.rings[origin] = KeyRing()
-            for item in part.log.stream_entries(f"ledger:{origin}"):
-                entry = decode_entry(item)
-                ring.apply(entry.seal.type, entry.action["data"])
+            self.rings[origin] = enrolled_keys(part.log)
         return self.rings[origin]
 
 

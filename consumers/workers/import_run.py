@@ -18,7 +18,14 @@ import msgspec
 from ledger.adapters.keys import KeyStore
 from ledger.app.limits import SUBMISSION_ACTIONS_MAX
 from ledger.app.ports import EntryLog
-from ledger.app.submission import LedgerError, Recorded, Refused, SignedAction, Submission
+from ledger.app.submission import (
+    LedgerError,
+    Recorded,
+    Refused,
+    SignedAction,
+    Submission,
+    UnavailableError,
+)
 from ledger.core.action import Action, plain_id
 from ledger.core.canonical import encode_canonical
 from ledger.core.ids import log_number
@@ -198,8 +205,18 @@ class LogImport:
         )
 
     def _settle(self, actions: list[SignedAction], answer: Recorded | Refused) -> None:
-        """Count; where another writer came first, leave out the streams concerned and go on."""
+        """Count; where another writer came first, leave out the streams concerned and go on.
+
+        Raises `UnavailableError` where the key of this process was revoked meanwhile: no case of
+        the file is at fault.
+        """
         while isinstance(answer, Refused):
+            refused = next((each for each in actions if each.id == answer.action_id), None)
+            if answer.code == "signature.invalid" and refused is not None and not refused.sigs:
+                raise UnavailableError(
+                    answer.message,
+                    next_step="start the import again: it signs with the key that is there now",
+                )
             bad = {action.stream for action in actions if self._is_taken(action)}
             bad |= {action.stream for action in actions if action.id == answer.action_id}
             if not bad:  # a refusal that names no action of ours: nothing of it was recorded

@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 import stat
 import tomllib
+from base64 import b64decode
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -74,7 +75,7 @@ def _check_private(path: Path, mode: int) -> None:
         )
 
 
-def _create_file(path: Path, data: bytes) -> None:
+def create_private_file(path: Path, data: bytes) -> None:
     """Create a private file with `data`, synced; raises FileExistsError where one exists."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
     try:
@@ -89,7 +90,7 @@ def _create_key_file(path: Path, text: str) -> None:
     # Written under another name first and linked.
     temporary = path.parent / f".{path.stem}-{secrets.token_hex(8)}"
     try:
-        _create_file(temporary, text.encode())
+        create_private_file(temporary, text.encode())
         path.hardlink_to(temporary)
     except FileExistsError as error:
         msg = f"key {path.stem!r} exists already in {path.parent}"
@@ -123,8 +124,7 @@ class KeyStore:
         _make_folder(self.folder)
         seed = secrets.token_bytes(SEED_BYTES) if seed is None else seed
         private = Ed25519PrivateKey.from_private_bytes(seed)
-        fingerprint = sha256(private.public_key().public_bytes_raw()).hexdigest()[:12]
-        key_id = f"{label or name}-{fingerprint}"
+        key_id = f"{label or name}-{_fingerprint(SigningKey('', private, role))}"
         _create_key_file(path, f'id = "{key_id}"\nrole = "{role}"\nseed = "{seed.hex()}"\n')
         return SigningKey(key_id, private, role)
 
@@ -154,6 +154,39 @@ class KeyStore:
             msg = f"key {name!r} has role {key.role}, wanted {role}"
             raise KeyStoreError(msg, next_step="choose another name")
         return key
+
+    def next_signing_key(self, name: str) -> SigningKey:
+        """The key that is to follow `name`, of its role, made now if there is none.
+
+        It signs nothing before `replace_signing_key`.
+        """
+        role = self.load_signing_key(name).role
+        try:
+            return self.create_signing_key(_next(name), role, label=name)
+        except KeyStoreError:
+            return self.load_signing_key(_next(name))
+
+    def replace_signing_key(self, name: str) -> str:
+        """Make the next key the key `name`, in one rename; a crash leaves the one or the other.
+
+        The key so far stays, under the name that is given back, which says its fingerprint. Raises
+        `KeyStoreError` where another key has that name.
+        """
+        path, following = self._path(name), self._path(_next(name))
+        self.load_signing_key(_next(name))
+        kept = f"{name}-{_fingerprint(self.load_signing_key(name))}"
+        target = self._path(kept)
+        try:
+            target.hardlink_to(path)
+        except FileExistsError as error:
+            if target.read_bytes() != path.read_bytes():
+                msg = f"{target} is not {path}, which is to be kept under that name"
+                raise KeyStoreError(msg, next_step="move it to another name") from error
+        # The old key is safe under its name before the name that it had goes on.
+        sync_folder(self.folder)
+        following.replace(path)
+        sync_folder(self.folder)
+        return kept
 
     def create_note_key(
         self, name: str, origin: str, first: Algorithm = Algorithm.ED25519
@@ -225,6 +258,15 @@ class KeyStore:
         return SubjectKeys(self.folder)
 
 
+def _next(name: str) -> str:
+    return f"{name}-next"
+
+
+def _fingerprint(key: SigningKey) -> str:
+    """The start of the public key's hash."""
+    return sha256(b64decode(key.enrolled().public)).hexdigest()[:12]
+
+
 def _note_signers(
     origin: str, ed25519: bytes, ml_dsa_44: bytes, first: Algorithm
 ) -> tuple[NoteSigner, NoteSigner]:
@@ -249,7 +291,7 @@ class SubjectKeys:
         self._slots = folder / "subjects.keys"
         for path in (self._register, self._slots):
             try:
-                _create_file(path, b"")
+                create_private_file(path, b"")
             except FileExistsError:
                 _check_private(path, _PRIVATE_FILE)
         with closing(self._connect()) as connection:
