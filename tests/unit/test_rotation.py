@@ -6,9 +6,12 @@ import json
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -320,6 +323,33 @@ def test_one_process_at_a_time_replaces_keys(ledger: OpenLedger) -> None:
             with pytest.raises(KeyStoreError, match="another process"):
                 attempt()
     assert rotate_key(ledger, "source").is_complete
+
+
+def test_whoever_records_meanwhile_loses_nothing_and_leaves_nothing_void(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A thread with logs of its own, and the key that is replaced and revoked under it."""
+    with open_ledger(Settings(home)) as busy, open_ledger(Settings(home)) as ledger:
+        application, begun, recorded = busy.application(), Event(), list[str]()
+
+        def go_on() -> None:
+            for at in count(10):
+                for number in range(LOGS):
+                    action = submitted(number, at)
+                    application.record(action)
+                    recorded.append(action.id)
+                    begun.set()
+
+        with ThreadPoolExecutor(1) as pool:
+            going_on = pool.submit(go_on)
+            assert begun.wait(30)
+            assert rotate_key(ledger, "source", revoke=True, reason="lost").is_complete
+            with pytest.raises(RefusedError, match="revoked"):
+                going_on.result(30)
+        places = [log.place_of(name) for name in recorded for log in ledger.logs]
+        assert sum(place is not None for place in places) == len(recorded)
+    code, answer = verified(home, capsys)
+    assert (code, answer["verdict"]) == (0, "passed")
 
 
 def test_an_import_whose_key_was_revoked_says_so_and_goes_on_with_the_new_one(
