@@ -41,7 +41,7 @@ SEAL = re.compile(
 HIDDEN = rf'"index":{N},"leaf":"{HEX}","log":{N},"reason":{TEXT},"stream":{TEXT},"version":{POS}'
 REDACTION = re.compile(rf'{{"approval":{{"index":{N},"log":{N}}},{HIDDEN}}}')
 LOGGED = rf'{{"officers":{N},"officers_root":"{HEX}","origin":{TEXT},"root":"{HEX}","size":{N}}}'
-ROUND = re.compile(rf'{{"logs":\[({LOGGED},?)+\],"sealed_at":{TEXT},"v":1}}')
+ROUND = re.compile(rf'{{"logs":\[({LOGGED},?)+\],"sealed_at":"[0-9TZ:.-]{{27}}","v":1}}')
 LEAF = rf'{{"count":{POS},"officer":{TEXT},"path":\[("{HEX}",?)*\],"position":{N},"root":"{HEX}"}}'
 SIGNED = "\u2014 ([^\0-\x1f\\s+]+) ([^\\s=]{7}\\S*)\n"  # four bytes of a key's id, and more
 NOTE = re.compile(f"([^\0-\x09\x0b-\x1f]*\n)\n(({SIGNED}){{1,100}})")

@@ -22,7 +22,6 @@ from tests.evidence_forge import (
     count,
     insider,
     other_note,
-    other_round,
     packed,
     private_key,
     proof_of,
@@ -33,9 +32,10 @@ from tests.evidence_forge import (
 )
 from tests.evidence_keys import CASES as KEY_CASES
 from tests.evidence_redactions import CASES as REDACTION_CASES
+from tests.evidence_rounds import CASES as ROUND_CASES
 from tests.sealed_ledger import SEALED_SECONDS, ed25519
 
-CASES: list[Case] = [*KEY_CASES, *REDACTION_CASES]
+CASES: list[Case] = [*KEY_CASES, *REDACTION_CASES, *ROUND_CASES]
 case = case_of(CASES)
 
 
@@ -334,24 +334,6 @@ def another_dossier_in_the_manifest(scene: Scene) -> bytes:
 
 
 @case(8)
-def officer_leaf_left_out(scene: Scene) -> bytes:
-    lines = scene.officer["proofs/0/officer.leaves"].splitlines(keepends=True)
-    return insider(scene, scene.officer | {"proofs/0/officer.leaves": b"".join(lines[1:])})
-
-
-@case(8)
-def officer_count_rewritten(scene: Scene) -> bytes:
-    lines = scene.officer["proofs/0/officer.leaves"].splitlines(keepends=True)
-    proof = json.loads(scene.officer["proofs/0/officer.json"])
-    proof["leaves"][0]["count"] -= 1
-    files = scene.officer | {
-        "proofs/0/officer.leaves": b"".join(lines[1:]),
-        "proofs/0/officer.json": encode_canonical(proof),
-    }
-    return insider(scene, files)
-
-
-@case(8)
 def another_period(scene: Scene) -> bytes:
     scope = json.loads(scene.officer["manifest.json"])["scope"]
     scope["from_at"] = "2026-03-20T00:00:00.000000Z"
@@ -421,38 +403,6 @@ def checkpoint_of_the_other_tree(scene: Scene) -> bytes:
     return insider(scene, scene.dossier | {"proofs/0/checkpoint": note})
 
 
-@case(5)
-def round_of_another_ledger(scene: Scene) -> bytes:
-    def change(value: dict) -> None:
-        value["logs"][0]["origin"] = "other/0"
-
-    return insider(scene, other_round(scene, change))
-
-
-@case(5)
-def round_of_another_time(scene: Scene) -> bytes:
-    def change(value: dict) -> None:
-        value["sealed_at"] = "2026-09-21T14:13:21.000000Z"
-
-    return insider(scene, other_round(scene, change))
-
-
-@case(5)
-def round_of_another_root(scene: Scene) -> bytes:
-    def change(value: dict) -> None:
-        value["logs"][0]["root"] = "ab" * 32
-
-    return insider(scene, other_round(scene, change))
-
-
-@case(5)
-def round_with_a_log_more(scene: Scene) -> bytes:
-    def change(value: dict) -> None:
-        value["logs"].append(value["logs"][0] | {"origin": "demo/1"})
-
-    return insider(scene, other_round(scene, change))
-
-
 @case(8)
 def officer_proof_in_a_dossier(scene: Scene) -> bytes:
     proof = scene.officer["proofs/0/officer.json"]
@@ -464,3 +414,9 @@ def every_entry_left_out(scene: Scene) -> bytes:
     gone = [name for name in scene.dossier if name.startswith("entries/")]
     files = without(scene.dossier, *gone, *map(proof_of, gone))
     return insider(scene, count(files, entries=-len(gone)))
+
+
+@case(1)
+def period_that_is_no_text(scene: Scene) -> bytes:
+    scope = json.loads(scene.officer["manifest.json"])["scope"]
+    return insider(scene, change_manifest(scene.officer, scope=scope | {"to_at": False}))
