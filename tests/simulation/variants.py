@@ -14,6 +14,7 @@ from ledger.app.group import Group, _GroupBuilder
 from ledger.app.log_index import MemoryIndex
 from ledger.app.sequencer import Sequencer, _answers
 from ledger.app.submission import UnavailableError
+from ledger.core.chain import Head
 from ledger.entry.log_state import LogState, Stray
 from tests.simulation.scenarios import (
     ONE_ID_AT_TWO_WRITERS,
@@ -111,14 +112,33 @@ class SentAgainWithoutReading(Sequencer):
         return self.flush(moment)
 
 
+class _Forgets(dict):
+    """Answers of nothing that it holds."""
+
+    def get(self, key, default=None):
+        return default
+
+
 class _OnlyTheLog(_GroupBuilder):
-    def place_of(self, action_id):
-        return self.index.place_of(action_id)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.places = _Forgets()
 
 
 class _OnlyTheGroup(_GroupBuilder):
+    def __init__(self, origin, index, recorded_at):
+        super().__init__(origin, _WithoutPlaces(index), recorded_at)
+
+
+class _WithoutPlaces:
+    def __init__(self, index):
+        self._index = index
+
+    def __getattr__(self, name):
+        return getattr(self._index, name)
+
     def place_of(self, action_id):
-        return self.places.get(action_id)
+        return None
 
 
 def _sealed_by(builder_type: type[_GroupBuilder]) -> type[Sequencer]:
@@ -127,7 +147,8 @@ def _sealed_by(builder_type: type[_GroupBuilder]) -> type[Sequencer]:
             recorded_at = super()._seal([], moment).recorded_at
             builder = builder_type(self.index.origin, self.index, recorded_at)
             answers = tuple(builder.add(item) for item in submissions)
-            return Group(tuple(builder.entries), answers, builder.head, recorded_at)
+            head = Head(builder.size, builder.leaf)
+            return Group(tuple(builder.entries), answers, head, builder.streams, recorded_at)
 
     return Sealing
 
