@@ -10,6 +10,7 @@ import msgspec
 
 from consumers.bootstrap import OpenLedger, open_ledger, utc_now
 from consumers.cli.errors import PASSED
+from consumers.cli.keys import tell_begun
 from consumers.cli.moments import ZONE_NAME, show_instant
 from consumers.cli.options import Common, Lang
 from consumers.cli.output import Basis, basis_of, show_value, write
@@ -64,6 +65,7 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cyclopt
         if settings.kafka is not None:
             value["writers"] = _owners(ledger)
             value["topic"] = _topic(ledger)
+    tell_begun(ledger, common.language)
     if common.format != "table":
         show_value("status", value, basis=basis, form=common.format)
         return PASSED

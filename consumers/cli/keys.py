@@ -42,7 +42,6 @@ def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cycl
     with open_ledger(settings_of(common)) as ledger:
         here = {name: ledger.keys.load_signing_key(name).id for name in ledger.keys.names()}
         signs = {here.get(role) for role in get_args(Role)}
-        begun = [role for role in get_args(Role) if RotationFile(ledger.keys.folder, role).read()]
         for number, log in enumerate(ledger.logs):
             ring = enrolled_keys(log)
             rows += [
@@ -68,9 +67,15 @@ def list_keys(*, common: Common = Common()) -> int:  # noqa: B008 - frozen; cycl
         Column("signs_here"),
     )
     show_rows("keys", columns, rows, basis=basis, form=common.format, lang=common.language)
-    for role in begun:
-        say(f"▲ {text('rotation.begun', common.language, role=role)}")
+    tell_begun(ledger, common.language)
     return PASSED
+
+
+def tell_begun(ledger: OpenLedger, lang: Lang) -> None:
+    """Say which keys are being replaced and not completely yet."""
+    for role in get_args(Role):
+        if RotationFile(ledger.keys.folder, role).read() is not None:
+            say(f"▲ {text('rotation.begun', lang, role=role)}")
 
 
 def rotate(

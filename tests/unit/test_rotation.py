@@ -254,8 +254,9 @@ def test_the_key_changes_only_when_every_ledger_of_the_home_knows_the_new_one(
         said = capsys.readouterr().err
         assert "trust-topic.toml" in said
         assert old in said
-    assert pal(home, "keys", "list") == 0
-    assert "pal keys rotate source" in capsys.readouterr().err
+    for words in (["keys", "list"], ["status"]):
+        assert pal(home, *words) == 0
+        assert "pal keys rotate source" in capsys.readouterr().err
     with open_ledger(Settings(home)) as ledger:
         assert signing(ledger, "source").id == old
         record(ledger, 0, 2)
