@@ -9,7 +9,7 @@ which rows move: no thread can miss one.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -137,6 +137,10 @@ class SqliteTables:
         if found is None:
             found = self._heads.get(stream)
         return found or self._ask(find_heads, [stream]).get(stream, NO_HEAD)
+
+    def stream_heads(self, streams: Sequence[str]) -> list[StreamHead]:
+        """The same of several streams."""
+        return [StreamHead(head.version, head.leaf) for head in self._heads_of(streams)]
 
     def _heads_of(self, streams: Sequence[str]) -> list[IndexHead]:
         fresh, heads = self._pending.streams.get, self._heads.get
@@ -362,8 +366,15 @@ class _TableState(LogState):
         """Where a stream stands; version 0 for one without entries."""
         return self._tables.stream_head(stream)
 
+    def stream_heads(self, streams: Sequence[str]) -> list[StreamHead]:
+        """Where each of some streams stands."""
+        return self._tables.stream_heads(streams)
+
     def set_stream_head(self, stream: str, head: StreamHead) -> None:
         """Nothing: the tables learn it with the entry."""
+
+    def set_stream_heads(self, heads: Iterable[tuple[str, StreamHead]]) -> None:
+        """The same."""
 
 
 def open_index(

@@ -77,7 +77,8 @@ def _there(pipe: IO[bytes] | None) -> IO[bytes]:
 
 def _send(pipe: IO[bytes], value: object) -> None:
     data = msgspec.msgpack.encode(value)
-    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
+    pipe.write(data)
     pipe.flush()
 
 

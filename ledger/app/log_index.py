@@ -244,8 +244,7 @@ class PartitionIndex:
                 self.add(Record(offset, sealed.data))
         else:
             self.tables.add_group(base_offset, group.entries)
-            for stream, head in group.streams.items():
-                self.state.set_stream_head(stream, head)
+            self.state.set_stream_heads(group.streams.items())
             self.state.head = group.head
             self.state.recorded_at = max(self.state.recorded_at, group.recorded_at)
             self.position = base_offset + len(group.entries)

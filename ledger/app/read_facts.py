@@ -81,8 +81,8 @@ def extend_by(state: LogState, run: Run) -> bool:
         or run.recorded_at[0] < state.recorded_at
     ):
         return False
-    for part in run.streams:
-        before = state.stream_head(part.stream)
+    heads = state.stream_heads([part.stream for part in run.streams])
+    for part, before in zip(run.streams, heads, strict=True):
         if before.version + 1 != part.version or before.leaf != part.prev:
             return False
         if before.version == 0 and not state.holds(part.stream):
@@ -95,8 +95,7 @@ def extend_by(state: LogState, run: Run) -> bool:
         return False
     state.head = run.head
     state.recorded_at = run.recorded_at[1]
-    for part in run.streams:
-        state.set_stream_head(part.stream, part.head)
+    state.set_stream_heads((part.stream, part.head) for part in run.streams)
     return True
 
 

@@ -9,7 +9,7 @@ use this one class, so they cannot part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -59,6 +59,10 @@ class LogState:
         """Where a stream stands; version 0 for one without entries."""
         return self.streams.get(stream, EMPTY_STREAM)
 
+    def stream_heads(self, streams: Sequence[str]) -> list[StreamHead]:
+        """Where each of some streams stands."""
+        return [self.stream_head(stream) for stream in streams]
+
     def holds(self, stream: str) -> bool:
         """Whether a stream belongs into this log: each stream is in one log of its ledger."""
         if self.logs == 1 or stream.startswith("ledger:"):
@@ -78,6 +82,11 @@ class LogState:
     def set_stream_head(self, stream: str, head: StreamHead) -> None:
         """An entry that is not void continued its stream."""
         self.streams[stream] = head
+
+    def set_stream_heads(self, heads: Iterable[tuple[str, StreamHead]]) -> None:
+        """Entries that are not void continued their streams."""
+        for stream, head in heads:
+            self.set_stream_head(stream, head)
 
     def admit(self, data: bytes | None) -> Entry | Stray:
         """Apply the chain rule to one record without changing anything.
