@@ -150,7 +150,9 @@ def _officers(size: int) -> str:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        # Whole and once: a buffer beside it would only cost.
+        with path.open("rb", buffering=0) as file:
+            return file.readall()
     except FileNotFoundError:
         return None
 

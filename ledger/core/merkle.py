@@ -31,13 +31,14 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 # A copy of what hashed the prefix costs less than a new object and a longer string.
-_LEAF: Final = sha256(b"\x00")
+LEAF: Final = sha256(b"\x00")
+"""To be copied, never updated: `update` with an entry, and its leaf hash is the digest."""
 _NODE: Final = sha256(b"\x01")
 
 
 def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
     """The same of each entry, faster than one by one."""
-    copy, found = _LEAF.copy, list[bytes]()
+    copy, found = LEAF.copy, list[bytes]()
     add = found.append
     for data in entries:
         leaf = copy()

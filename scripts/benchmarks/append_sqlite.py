@@ -49,7 +49,7 @@ def make_submissions(count: int, size: int, start: int) -> list[Submission]:
                 stream=f"dossier:2026-{number // ENTRIES_PER_STREAM:09d}",
                 occurred_at=OccurredAt(AT, "second"),
                 actor=Actor(kind="officer", id=f"officer-{number % 500}", unit="unit-7"),
-                data={"from_officer_id": f"officer-{number % 97}", "note": "x" * 64},
+                data={"from_officer_id": f"officer-{number % 97}"},
             )
             actions.append((action, encode_action(action)))
         sigs = KEY.sign([data for _, data in actions])

@@ -105,9 +105,9 @@ def make_log(folder: Path, entries: int, submission: int) -> Tree:
 
 def links_of(tree: Tree, first: int, end: int, start: Head) -> LinkChecker:
     """The links and subtrees of some bundles behind a head."""
-    checker = LinkChecker(tree.origin, start=start)
-    for entries in tree.entries(first, end):
-        checker.add(entries)
+    checker, folder = LinkChecker(tree.origin, start=start), TileFolder(tree.path)
+    for number in range(first, end):
+        checker.add(folder.read(Tile(ENTRIES, number, width_at(0, number, tree.size))) or b"")
     return checker
 
 

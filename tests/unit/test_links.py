@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ledger.core.chain import EMPTY_HEAD, ZERO_LINK, Head
 from ledger.core.findings import Verdict
 from ledger.core.merkle import leaf_hash, root_of
+from ledger.core.tiles import TileError, encode_bundle
 from ledger.entry.links import LinkChecker
 
 VECTORS: dict[str, Any] = json.loads(
@@ -27,7 +28,7 @@ HEAD = Head(len(ENTRIES), VECTORS["entries"][-1]["leaf"])
 
 def check(entries: list[bytes], expect: Head | None = None) -> Any:
     checker = LinkChecker(ORIGIN, VECTORS["entries"][0]["leaf"])
-    checker.add(entries)
+    checker.add(encode_bundle(entries))
     return checker.finish(expect)
 
 
@@ -36,9 +37,9 @@ def test_however_the_entries_come_the_root_is_that_of_the_vectors(cuts: list[int
     checker = LinkChecker(ORIGIN)
     at = 0
     for cut in cuts:
-        checker.add(ENTRIES[at : at + cut])
+        checker.add(encode_bundle(ENTRIES[at : at + cut]))
         at += cut
-    checker.add(ENTRIES[at:])
+    checker.add(encode_bundle(ENTRIES[at:]))
     found = checker.finish(HEAD)
     assert (found.verdict, found.entries, found.head) == (Verdict.PASSED, len(ENTRIES), HEAD)
     assert found.root == b64decode(VECTORS["entries"][-1]["root_b64_at_size"]).hex()
@@ -71,7 +72,7 @@ def test_dropped_doubled_and_cut(index: int) -> None:
 
 def test_another_genesis_is_refused() -> None:
     checker = LinkChecker(ORIGIN, "0" * 64)
-    checker.add(ENTRIES)
+    checker.add(encode_bundle(ENTRIES))
     assert checker.finish(HEAD).first_bad_index == 0
 
 
@@ -84,8 +85,8 @@ def test_roots_over_tiles(size: int) -> None:
         entries.append(data)
         prev = leaf_hash(data).hex()
     checker = LinkChecker("a%41/0")
-    checker.add(entries[:300])
-    checker.add(entries[300:])
+    checker.add(encode_bundle(entries[:300]))
+    checker.add(encode_bundle(entries[300:]))
     found = checker.finish(Head(size, prev) if size else None)
     assert found.entries == size
     assert found.root == root_of([leaf_hash(data) for data in entries]).hex()
@@ -96,8 +97,8 @@ def test_parts_that_were_checked_apart_are_joined(cut: int) -> None:
     def parts(claimed: Head, entries: list[bytes]) -> Any:
         first = LinkChecker(ORIGIN, VECTORS["entries"][0]["leaf"])
         behind = LinkChecker(ORIGIN, start=claimed)
-        first.add(entries[:cut])
-        behind.add(entries[cut:])
+        first.add(encode_bundle(entries[:cut]))
+        behind.add(encode_bundle(entries[cut:]))
         first.join(behind)
         return first.finish(HEAD)
 
@@ -107,3 +108,16 @@ def test_parts_that_were_checked_apart_are_joined(cut: int) -> None:
     assert (other.verdict, other.first_bad_index) == (Verdict.FAILED, cut)
     changed = [*ENTRIES[:cut], ENTRIES[cut].replace(b'"v":1', b'"v":2', 1), *ENTRIES[cut + 1 :]]
     assert parts(claimed, changed) == check(changed, HEAD)
+
+
+@pytest.mark.parametrize("bundle", [b"\x00", b"\x00\x05four", b"\x00\x01a\x00"])
+def test_bytes_that_are_no_bundle_are_refused(bundle: bytes) -> None:
+    with pytest.raises(TileError, match="ends at byte"):
+        LinkChecker(ORIGIN).add(bundle)
+
+
+def test_a_part_from_the_very_beginning_is_joined_too() -> None:
+    first, whole = LinkChecker(ORIGIN), LinkChecker(ORIGIN)
+    whole.add(encode_bundle(ENTRIES))
+    first.join(whole)
+    assert first.finish(HEAD) == check(ENTRIES, HEAD)
