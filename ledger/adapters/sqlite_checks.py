@@ -34,8 +34,21 @@ def check_ends(
 ) -> tuple[Entry, Entry]:
     """The first and the last entry, once head row, bytes, origin and pinned genesis agree.
 
-    Raises `FindingError`: this is what a writer checks, `verify` checks everything.
+    As of one moment, while another process may write. Raises `FindingError`: this is what a writer
+    checks, `verify` checks everything.
     """
+    if connection.in_transaction:
+        return _check_ends(connection, origin, genesis_leaf)
+    connection.execute("BEGIN")
+    try:
+        return _check_ends(connection, origin, genesis_leaf)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _check_ends(
+    connection: sqlite3.Connection, origin: str | None, genesis_leaf: str | None
+) -> tuple[Entry, Entry]:
     head = read_head_row(connection) or EMPTY_HEAD
     last = last_index(connection)
     if head.size != last + 1 or head.size == 0:

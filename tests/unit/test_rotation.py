@@ -332,9 +332,12 @@ def test_whoever_records_meanwhile_loses_nothing_and_leaves_nothing_void(
     """A thread with logs of its own, and the key that is replaced and revoked under it."""
     with open_ledger(Settings(home)) as busy, open_ledger(Settings(home)) as ledger:
         application, begun, recorded = busy.application(), Event(), list[str]()
+        ended = Event()
 
         def go_on() -> None:
             for at in count(10):
+                if ended.is_set():
+                    return
                 for number in range(LOGS):
                     action = submitted(number, at)
                     application.record(action)
@@ -343,10 +346,14 @@ def test_whoever_records_meanwhile_loses_nothing_and_leaves_nothing_void(
 
         with ThreadPoolExecutor(1) as pool:
             going_on = pool.submit(go_on)
-            assert begun.wait(30)
-            assert rotate_key(ledger, "source", revoke=True, reason="lost").is_complete
-            with pytest.raises(RefusedError, match="revoked"):
-                going_on.result(30)
+            try:
+                assert begun.wait(30)
+                rotated = rotate_key(ledger, "source", revoke=True, reason="lost")
+                assert rotated.is_complete, rotated
+                with pytest.raises(RefusedError, match="revoked"):
+                    going_on.result(30)
+            finally:
+                ended.set()
         places = [log.place_of(name) for name in recorded for log in ledger.logs]
         assert sum(place is not None for place in places) == len(recorded)
     code, answer = verified(home, capsys)

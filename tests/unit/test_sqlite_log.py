@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.adapters import sqlite_checks
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.sqlite_table import LogFileError
 from ledger.adapters.sqlite_verify import verify_file
@@ -26,7 +27,7 @@ from ledger.app.submission import (
     UnavailableError,
 )
 from ledger.core.action import Action, Actor, OccurredAt, encode_action
-from ledger.core.chain import EMPTY_STREAM, StreamHead
+from ledger.core.chain import EMPTY_STREAM, Head, StreamHead
 from ledger.core.findings import FindingError, Verdict
 from ledger.core.ids import uuid7_text
 from ledger.core.merkle import leaf_hash
@@ -107,6 +108,32 @@ def test_what_was_answered_is_there_after_a_restart(log: SqliteLog, path: Path) 
         assert len(again.stream_entries("dossier:a", limit=1)) == 1
         assert indexes(again.submit([submission(4)])[0]) == [4]
         assert verify_file(path, genesis_leaf=LEAF).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("door", ["reader", "writer"])
+def test_a_log_that_grows_while_it_is_opened_is_not_found_inconsistent(
+    log: SqliteLog, path: Path, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    read_head, grown = sqlite_checks.read_head_row, list[int]()
+    opened = SqliteLog.open(path, ORIGIN, genesis_leaf=LEAF)
+
+    def read_then_grow(connection: sqlite3.Connection) -> Head | None:
+        head = read_head(connection)
+        if not grown:
+            # Another process records between the two questions.
+            grown.append(1)
+            log.submit([submission(1)])
+        return head
+
+    log.submit([submission(0)])
+    monkeypatch.setattr(sqlite_checks, "read_head_row", read_then_grow)
+    if door == "reader":
+        SqliteLog.open(path, ORIGIN, genesis_leaf=LEAF).close()
+    else:
+        assert indexes(opened.submit([submission(2)])[0]) == [3]
+    opened.close()
+    assert grown
+    assert verify_file(path, genesis_leaf=LEAF).verdict is Verdict.PASSED
 
 
 def test_one_id_has_one_answer_and_other_bytes_are_refused(log: SqliteLog) -> None:
