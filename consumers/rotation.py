@@ -19,13 +19,12 @@ from consumers.creation import new_action_id
 from consumers.workers.own_entries import record_own
 from ledger.adapters.keys import KeyStoreError
 from ledger.adapters.rotation import Rotation, RotationFile, locked_keys
-from ledger.app.admission import KEY_ENROLLED, KEY_REVOKED
 from ledger.app.enrolled import enrolled_keys
 from ledger.app.submission import LedgerError, RefusedError
 from ledger.core.action import Action, Actor, OccurredAt, stream_id
 from ledger.core.findings import FindingError
 from ledger.core.times import format_instant
-from ledger.entry.signatures import KeyRing, Role, SigningKey
+from ledger.entry.signatures import KEY_ENROLLED, KEY_REVOKED, KeyRing, Role, SigningKey
 
 _SIGNS: tuple[Role, ...] = ("ledger", "source")
 """The names of the keys that a home signs with, which are their roles."""

@@ -7,7 +7,6 @@ cut. Whoever restores an older copy restores an older promise: see docs/operate/
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,8 +16,8 @@ from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
+from ledger.adapters.new_file import new_file
 from ledger.adapters.transaction import transaction
-from ledger.adapters.trust import sync_folder
 from ledger.app.sealing import SealerDisplacedError, SealingNotOpenedError, TreeState
 from ledger.app.submission import LedgerError
 from ledger.entry.officer_index import OfficerRow
@@ -358,22 +357,20 @@ def _new_file(path: Path) -> Iterator[sqlite3.Connection]:
     What a crash leaves half made does not look like a store.
     """
     check_none(path)
-    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
-        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+        with (
+            new_file(path) as unfinished,
+            closing(sqlite3.connect(unfinished, isolation_level=None)) as connection,
+        ):
             with _errors(path), transaction(connection):
                 for statement in _SCHEMA:
                     connection.execute(statement)
                 yield connection
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        path.hardlink_to(unfinished)
     except FileExistsError as error:
         msg = f"another process just made {path}"
         raise StoreExistsError(msg, next_step="go on with it: pal seal show") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def _check_format(path: Path, connection: sqlite3.Connection) -> None:

@@ -143,16 +143,10 @@ class Pending:
         self, entries: Sequence[SealedEntry], head_of: Callable[[str], IndexHead]
     ) -> None:
         """Enter the next entries; `head_of` tells where a stream stands that is not among these."""
-        rows, streams, ids, places = list[bytes](), self.streams, self.ids, self.places
         for entry in entries:
-            place, stream, action_id = entry.place, entry.stream, entry.action_id
-            index, leaf, mark = place.index, place.leaf, crc32(action_id.encode())
-            before = (streams.get(stream) or head_of(stream)).at
-            rows.append(ROW.pack(bytes.fromhex(leaf), place.digest, place.version, before, mark))
-            ids.append(action_id)
-            places.setdefault(action_id, index)
-            streams[stream] = IndexHead(place.version, index, leaf)
-        self.records += b"".join(rows)
+            stream = entry.stream
+            before = (self.streams.get(stream) or head_of(stream)).at
+            self.add(stream, entry.action_id, entry.place, before)
 
     def add_run(self, run: Run, before: Sequence[int]) -> None:
         """Enter the next entries; `before` has for each stream the index of the version before."""

@@ -21,6 +21,7 @@ from typing import Any, Final, get_args
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
+from ledger.adapters.new_file import new_file
 from ledger.adapters.trust import sync_folder
 from ledger.app.submission import LedgerError
 from ledger.core.note import Algorithm
@@ -87,17 +88,12 @@ def create_private_file(path: Path, data: bytes) -> None:
 
 def _create_key_file(path: Path, text: str) -> None:
     """A key file is whole or not there, and an existing key is never replaced."""
-    # Written under another name first and linked.
-    temporary = path.parent / f".{path.stem}-{secrets.token_hex(8)}"
     try:
-        create_private_file(temporary, text.encode())
-        path.hardlink_to(temporary)
+        with new_file(path) as unfinished:
+            create_private_file(unfinished, text.encode())
     except FileExistsError as error:
         msg = f"key {path.stem!r} exists already in {path.parent}"
         raise KeyStoreError(msg, next_step="use it, or choose another name") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 class KeyStore:
@@ -144,10 +140,10 @@ class KeyStore:
             raise KeyStoreError(msg, next_step="restore the key from its backup")
         return SigningKey(key_id, private, role)
 
-    def ensure_signing_key(self, name: str, role: Role) -> SigningKey:
+    def ensure_signing_key(self, name: str, role: Role, *, label: str = "") -> SigningKey:
         """The key `name`, made now if there is none; raises `KeyStoreError` for another role."""
         try:
-            key = self.create_signing_key(name, role)
+            key = self.create_signing_key(name, role, label=label)
         except KeyStoreError:
             key = self.load_signing_key(name)
         if key.role != role:
@@ -161,10 +157,7 @@ class KeyStore:
         It signs nothing before `replace_signing_key`.
         """
         role = self.load_signing_key(name).role
-        try:
-            return self.create_signing_key(_next(name), role, label=name)
-        except KeyStoreError:
-            return self.load_signing_key(_next(name))
+        return self.ensure_signing_key(_next(name), role, label=name)
 
     def replace_signing_key(self, name: str) -> str:
         """Make the next key the key `name`, in one rename; a crash leaves the one or the other.

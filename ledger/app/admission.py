@@ -7,15 +7,12 @@ can come between the answer and the entry: a key may have been revoked since.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from ledger.app.submission import Refused, SignedAction, Submission
 from ledger.entry.log_state import GENESIS_TYPE, LogState
-
-KEY_ENROLLED: Final = "ledger.key_enrolled.v1"
-KEY_REVOKED: Final = "ledger.key_revoked.v1"
+from ledger.entry.signatures import KEY_REVOKED
 
 
 class _Revocation(msgspec.Struct, frozen=True):

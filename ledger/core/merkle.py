@@ -131,6 +131,18 @@ def complete_root(level: bytes) -> bytes:
     return level
 
 
+def levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """The nodes over one or more leaves level by level, the leaves first, the root last.
+
+    A node without a sibling is carried up as it is.
+    """
+    levels = [list(leaves)]
+    while len(level := levels[-1]) > 1:
+        even = len(level) & ~1
+        levels.append(nodes_above(b"".join(level[:even])) + level[even:])
+    return levels
+
+
 def nodes_above(level: bytes) -> list[bytes]:
     """The node over each pair of an even number of joined hashes."""
     copy, found = _NODE.copy, list[bytes]()
@@ -176,11 +188,7 @@ def prove_all_inclusions(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[byt
         _check_hash(leaf)
     if not leaves:
         return EMPTY_ROOT, []
-    levels = [list(leaves)]
-    while len(levels[-1]) > 1:
-        level = levels[-1]
-        even = len(level) & ~1
-        levels.append(nodes_above(b"".join(level[:even])) + level[even:])
+    levels = levels_of(leaves)
     # From the root down: a node's proof is its sibling, where it has one, then its parent's proof.
     proofs: list[tuple[bytes, ...]] = [()]
     for level in levels[-2::-1]:

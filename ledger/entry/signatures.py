@@ -22,13 +22,16 @@ from ledger.core.ed25519 import is_small_order
 from ledger.core.merkle import (
     leaf_hash,
     leaf_hashes,
-    nodes_above,
+    levels_of,
     prove_all_inclusions,
     root_from_inclusion,
 )
 from ledger.core.note import Algorithm, SignedNote
 from ledger.entry.entry import Entry, Signature
 from ledger.entry.note_keys import NoteSigner
+
+KEY_ENROLLED: Final = "ledger.key_enrolled.v1"
+KEY_REVOKED: Final = "ledger.key_revoked.v1"
 
 _PREFIX: Final = b"pal/actions/v1\n"
 _REMEMBERED_MAX: Final = 8_192
@@ -83,11 +86,7 @@ def submission_tree(leaves: Sequence[bytes]) -> tuple[bytes, list[str]]:
 
     Each node is written once for all leaves below it, and each path goes on as that above it.
     """
-    levels = [list(leaves)]
-    while len(level := levels[-1]) > 1:
-        # A node without a sibling is carried up as it is: its leaves have nothing at this level.
-        even = len(level) & ~1
-        levels.append(nodes_above(b"".join(level[:even])) + level[even:])
+    levels = levels_of(leaves)
     above = [""]
     for level in levels[-2::-1]:
         texts = [b2a_base64(node, newline=False).decode() for node in level]
@@ -98,6 +97,7 @@ def submission_tree(leaves: Sequence[bytes]) -> tuple[bytes, list[str]]:
                 rest = f'","{rest}'
             paths += (texts[at + 1] + rest, texts[at] + rest)
         if len(texts) & 1:
+            # Carried up: its leaves have nothing at this level.
             paths.append(above[-1])
         above = paths
     return levels[-1][0], above
@@ -288,9 +288,9 @@ class KeyRing:
             if type_name == "ledger.genesis.v1":
                 for item in data.get("keys", ()):
                     self.enrol(msgspec.convert(item, EnrolledKey))
-            elif type_name == "ledger.key_enrolled.v1":
+            elif type_name == KEY_ENROLLED:
                 self.enrol(msgspec.convert(data["key"], EnrolledKey))
-            elif type_name == "ledger.key_revoked.v1":
+            elif type_name == KEY_REVOKED:
                 self.revoke(str(data["key_id"]))
         except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
             # A seal says the type; what an action of it holds is anything at all.

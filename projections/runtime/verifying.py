@@ -19,7 +19,8 @@ from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.ids import log_of
 from ledger.core.merkle import leaf_hash
 from ledger.entry.entry import Entry, Signature
-from ledger.entry.log_state import LogState, Stray, StrayTracker
+from ledger.entry.log_state import GENESIS_TYPE, LogState, Stray, StrayTracker
+from ledger.entry.signatures import KEY_ENROLLED, KEY_REVOKED
 from ledger.entry.together import Together, extend_by, read_together, whole_until
 from projections.runtime.batch import Batch, OwnEntry, Verified
 from projections.store.sqlite import Cursor, ReadStore
@@ -30,9 +31,7 @@ BATCH_RECORDS: Final = 5_000
 STREAMS_REMEMBERED_MAX: Final = 200_000
 """Heads of streams of all logs kept in memory; older ones are asked for."""
 
-_KEY_TYPES: Final = frozenset(
-    {"ledger.genesis.v1", "ledger.key_enrolled.v1", "ledger.key_revoked.v1"}
-)
+_KEY_TYPES: Final = frozenset({GENESIS_TYPE, KEY_ENROLLED, KEY_REVOKED})
 _THREADS: Final = os.cpu_count() or 1
 """Checking a signature lets other threads run: one for each core."""
 _INLINE_MAX: Final = 4

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.adapters.sqlite_log import SqliteLog
 from ledger.adapters.sqlite_verify import verify_file
-from ledger.app.admission import KEY_ENROLLED, KEY_REVOKED
 from ledger.app.sequencer import Sequencer
 from ledger.app.submission import (
     Answer,
@@ -25,7 +24,7 @@ from ledger.app.submission import (
 )
 from ledger.core.action import Action, encode_action
 from ledger.core.findings import Verdict
-from ledger.entry.signatures import Role, SigningKey
+from ledger.entry.signatures import KEY_ENROLLED, KEY_REVOKED, Role, SigningKey
 from tests.unit.domain.actions import act
 from tests.unit.test_sequencer import Session
 from tests.unit.test_sqlite_log import GENESIS, KEY, LEAF, ORIGIN
