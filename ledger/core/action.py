@@ -7,6 +7,7 @@ The bytes are what the actor signed; they are stored and hashed as they came, ne
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, unquote
@@ -22,7 +23,7 @@ from ledger.core.canonical import (
     refuse_float,
 )
 from ledger.core.faults import field_fault
-from ledger.core.times import parse_instant
+from ledger.core.times import are_instants, parse_instant
 
 STREAM_KINDS: Final = frozenset(
     {
@@ -51,6 +52,9 @@ Named = Annotated[str, msgspec.Meta(min_length=1)]
 _STREAM: Final = re.compile(STREAM_PATTERN)
 _TYPE: Final = re.compile(TYPE_PATTERN)
 _ID: Final = re.compile(ID_PATTERN)
+_ID_LETTERS: Final = 36
+_IDS: Final = re.compile(f"(?:{ID_PATTERN[2:-2]})*")
+"""Ids one behind the other; of texts of `_ID_LETTERS` each is one."""
 _SAFE = re.compile(r"[A-Za-z0-9._~/-]+")
 
 
@@ -67,14 +71,14 @@ class ActionError(ValueError):
         self.value = value
 
 
-class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OccurredAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """When the source says it happened; `at` is UTC, six decimals, cut to `precision`."""
 
     at: str
     precision: Literal["instant", "second", "minute", "day"]
 
 
-class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Who asserts it. `id` is the account name, in clear; a person's name is never here."""
 
     kind: Literal[
@@ -87,14 +91,16 @@ class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     on_behalf_of: str = ""
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """The system that an action came from and its own id of the message."""
 
     system: Named
     message_id: str = ""
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Document(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """A document named by its hash; the content stays outside the ledger."""
 
     doc_id: Named
@@ -103,7 +109,9 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     size: int = 0
 
 
-class ProcedureRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ProcedureRef(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """A procedure as valid for the dossier: national code, agency, version."""
 
     code: Named
@@ -111,7 +119,7 @@ class ProcedureRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     version: int = 0
 
 
-class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One action. `data` holds builtins (dict, list, str, int, bool); unknown = key left out.
 
     The forms of ids, type and stream are `check_action`'s: a decoder that matches patterns takes
@@ -164,31 +172,76 @@ def check_action(action: Action) -> None:
     """What the types do not say: ids, type and stream of their forms, a real instant, a known kind
     of stream, its id in its one encoding, a type of that kind.
     """
-    _check_form("id", action.id, _ID)
-    if action.corrects or action.causes:
-        for field, ids in (("corrects", action.corrects), ("causes", action.causes)):
-            for place, text in enumerate(ids):
-                _check_form(f"{field}[{place}]", text, _ID)
-    if not matches(_TYPE, action.type):
-        _check_form("type", action.type, _TYPE)
-    if not matches(_STREAM, action.stream):
-        _check_form("stream", action.stream, _STREAM)
+    _check_ids(action)
+    _check_kind(action)
     try:
         parse_instant(action.occurred_at.at)
     except ValueError as error:
         msg = f"occurred_at.at: {error}"
         raise ActionError(msg, "occurred_at.at", action.occurred_at.at) from error
-    kind = action.stream.partition(":")[0]
+
+
+def are_in_form(actions: Sequence[Action]) -> bool:
+    """Whether `check_action` finds nothing wrong with any; of many at once it is quicker."""
+    ids = [action.id for action in actions]
+    if not (
+        {*map(len, ids)} <= {_ID_LETTERS}
+        and _IDS.fullmatch("".join(ids))
+        and are_instants([action.occurred_at.at for action in actions])
+    ):
+        return False
+    try:
+        for action in actions:
+            if action.corrects or action.causes:
+                _check_ids(action)
+            _check_kind(action)
+    except ActionError:
+        return False
+    return True
+
+
+def _check_ids(action: Action) -> None:
+    if _ID.fullmatch(action.id) is None:
+        _check_form("id", action.id, _ID)
+    if action.corrects or action.causes:
+        for field, ids in (("corrects", action.corrects), ("causes", action.causes)):
+            for place, text in enumerate(ids):
+                _check_form(f"{field}[{place}]", text, _ID)
+
+
+def _check_kind(action: Action) -> None:
+    """Type and stream of their forms, and of one kind; raises `ActionError`."""
+    type_name, stream = action.type, action.stream
+    short = len(type_name) + len(stream) <= _REMEMBERED_LETTERS_MAX
+    of_type = (_kind_of_short_type if short else _kind_of_type)(type_name)
+    kind = (_kind_of_short_stream if short else _kind_of_stream)(stream)
+    if of_type != kind and (kind, type_name) != FOREIGN_EVENT:
+        msg = f"type: {type_name} does not belong to a stream of kind {kind!r}"
+        raise ActionError(msg, "type", type_name)
+
+
+def _kind_of_type(type_name: str) -> str:
+    """The kind of stream that a type of the right form belongs to; raises `ActionError`."""
+    _check_form("type", type_name, _TYPE)
+    return type_name.partition(".")[0]
+
+
+def _kind_of_stream(stream: str) -> str:
+    """The known kind of a stream of the right form; raises `ActionError`."""
+    _check_form("stream", stream, _STREAM)
+    kind = stream.partition(":")[0]
     if kind not in STREAM_KINDS:
         msg = f"stream: kind {kind!r} is not one of {', '.join(sorted(STREAM_KINDS))}"
-        raise ActionError(msg, "stream", action.stream)
-    if "%" in action.stream and stream_id(kind, plain_id(action.stream)) != action.stream:
+        raise ActionError(msg, "stream", stream)
+    if "%" in stream and stream_id(kind, plain_id(stream)) != stream:
         # `dossier:%41` beside `dossier:A` would be two streams of one dossier.
-        msg = f"stream: {action.stream!r} does not escape what must be escaped, and that alone"
-        raise ActionError(msg, "stream", action.stream)
-    if action.type.partition(".")[0] != kind and (kind, action.type) != FOREIGN_EVENT:
-        msg = f"type: {action.type} does not belong to a stream of kind {kind!r}"
-        raise ActionError(msg, "type", action.type)
+        msg = f"stream: {stream!r} does not escape what must be escaped, and that alone"
+        raise ActionError(msg, "stream", stream)
+    return kind
+
+
+_kind_of_short_type = lru_cache(maxsize=4_096)(_kind_of_type)
+_kind_of_short_stream = lru_cache(maxsize=65_536)(_kind_of_stream)
 
 
 def encode_action(action: Action) -> bytes:

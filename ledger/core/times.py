@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_INSTANT_LETTERS: Final = 27
+_DAY_LETTERS: Final = 10
+_TIMES: Final = re.compile(r"(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z)*")
+"""What stands behind the days of instants, one behind the other."""
 
 
 def format_instant(moment: datetime) -> str:
@@ -25,6 +32,25 @@ def parse_instant(text: str) -> datetime:
         msg = f"{text!r} is not an instant: expected YYYY-MM-DDTHH:MM:SS.ffffffZ"
         raise ValueError(msg)
     return datetime.fromisoformat(text)
+
+
+def are_instants(texts: Sequence[str]) -> bool:
+    """Whether `parse_instant` takes each of these; of many at once it is quicker."""
+    times = "".join([text[_DAY_LETTERS:] for text in texts])
+    return (
+        {*map(len, texts)} <= {_INSTANT_LETTERS}
+        and _TIMES.fullmatch(times) is not None
+        and all(map(_is_day, {text[:_DAY_LETTERS] for text in texts}))
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _is_day(text: str) -> bool:
+    try:
+        parse_instant(f"{text}T00:00:00.000000Z")
+    except ValueError:
+        return False
+    return True
 
 
 def add_seconds(text: str, seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ledger.core.action import Action
 from ledger.domain.dossier_state import PORTAL_STATUS, WAITING, DossierState
@@ -12,9 +12,14 @@ Changes = dict[str, Any]
 Change = Callable[[DossierState, Action, Mapping[str, Any]], Changes]
 
 
+_IN_STATUS: Final[Mapping[str, Changes]] = {
+    name: {"status": name, "portal_status": code} for name, code in PORTAL_STATUS.items()
+}
+
+
 def in_status(name: str) -> Changes:
     """The business state and its portal code."""
-    return {"status": name, "portal_status": PORTAL_STATUS[name]}
+    return _IN_STATUS[name].copy()
 
 
 def end(name: str, action: Action) -> Changes:

@@ -29,8 +29,11 @@ def _custody_offered(state: DossierState, action: Action, data: Mapping[str, Any
 
 
 def _without_offer(state: DossierState, offer_id: str) -> tuple[Offer | None, tuple[Offer, ...]]:
-    found = next((offer for offer in state.open_offers if offer.offer_id == offer_id), None)
-    return found, tuple(offer for offer in state.open_offers if offer.offer_id != offer_id)
+    offers = state.open_offers
+    if len(offers) == 1 and offers[0].offer_id == offer_id:
+        return offers[0], ()
+    found = next((offer for offer in offers if offer.offer_id == offer_id), None)
+    return found, tuple(offer for offer in offers if offer.offer_id != offer_id)
 
 
 def _custody_accepted(state: DossierState, action: Action, data: Mapping[str, Any]) -> Changes:

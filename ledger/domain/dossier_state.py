@@ -38,7 +38,7 @@ WAITING: Final = frozenset({"intake_supplement", "appraisal_supplement", "awaiti
 """Business states in which the applicant is waited for."""
 
 
-class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A hand-over that was offered and not yet accepted or rejected (E11).
 
     `step` is the internal step that it is offered for, `due_step_at` when that is to be done.
@@ -53,7 +53,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     due_step_at: str = ""
 
 
-class Consultation(msgspec.Struct, frozen=True, omit_defaults=True):
+class Consultation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A question to another agency that is not answered and has not lapsed (E21, D9)."""
 
     agency: str
@@ -63,7 +63,7 @@ class Consultation(msgspec.Struct, frozen=True, omit_defaults=True):
     silence_effect: str = ""
 
 
-class Breach(msgspec.Struct, frozen=True, omit_defaults=True):
+class Breach(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A guard of the state machine that entries broke: the first by version, and how many.
 
     `code` is a finding's code; `actual` says what the first entry did.
@@ -75,7 +75,7 @@ class Breach(msgspec.Struct, frozen=True, omit_defaults=True):
     times: int = 1
 
 
-class DossierState(msgspec.Struct, frozen=True, omit_defaults=True):
+class DossierState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One dossier. Instants are UTC text, "" where there is none; ids are as their source writes.
 
     Business: `status`, and `portal_status`, the national code 1 to 10 (0 where unknown or none).

@@ -197,14 +197,15 @@ def is_registered(type_name: str) -> bool:
 
 def decode_event(type_name: str, data: Mapping[str, Any]) -> EventData:
     """The typed data of an event; raises `EventError` for unknown types, fields and values."""
-    struct = EVENT_TYPES.get(type_name)
-    if struct is None:
+    found = _READING.get(type_name)
+    if found is None:
         raise EventError(type_name, "type", type_name, "is no event type of this ledger")
+    struct, checked = found
     try:
         event = msgspec.convert(data, struct)
     except msgspec.ValidationError as error:
         raise _event_error(type_name, data, str(error)) from error
-    for name, check in _CHECKED[type_name]:
+    for name, check in checked:
         value = data.get(name)
         if isinstance(value, str):
             _check(type_name, f"data.{name}", value, check)
@@ -266,6 +267,5 @@ def _checked_fields(struct: type[EventData]) -> tuple[tuple[str, Callable[[str],
     )
 
 
-_CHECKED: Final = MappingProxyType(
-    {name: _checked_fields(struct) for name, struct in EVENT_TYPES.items()}
-)
+_READING: Final = {name: (struct, _checked_fields(struct)) for name, struct in EVENT_TYPES.items()}
+"""How the data of each type is read: its struct, and the fields whose text is checked beside."""

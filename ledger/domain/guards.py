@@ -57,14 +57,23 @@ FROM: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 """Business states from which an event may follow; what is not here may follow from any."""
 
 
+_JUDGED: Final = frozenset({"dossier.result_delivered.v1", "dossier.result_issued.v1"})
+"""What is judged by more than the state that it comes from."""
+
+GUARDED: Final = _JUDGED | FROM.keys()
+"""The types that can break a guard."""
+
+
 def guard(state: DossierState, action: Action, version: int) -> tuple[Breach, ...]:
     """The guards that `action`, the entry of `version`, breaks on a dossier in `state`."""
+    name = action.type
+    allowed = FROM.get(name, _EVERY)
+    if name not in _JUDGED and state.status in allowed:
+        return ()
     if "imported" in action.data:
         return ()
-    name = action.type
     found = []
-    allowed = FROM.get(name)
-    if allowed is not None and state.status not in allowed:
+    if state.status not in allowed:
         found.append(Breach("dossier.out_of_order", version, f"{name} while {state.status}"))
     if name == "dossier.result_delivered.v1":
         instant = _same_day(state, action)

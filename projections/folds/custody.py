@@ -27,7 +27,7 @@ _ACCEPTED: Final = "dossier.custody_accepted.v1"
 _REJECTED: Final = "dossier.custody_rejected.v1"
 
 
-class Interval(msgspec.Struct, frozen=True):
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """A stretch of a dossier's life. `number` counts from 1; instants as UTC text.
 
     `officer` is "" where nobody holds it personally. `from_version` and `to_version` are the first
@@ -45,7 +45,7 @@ class Interval(msgspec.Struct, frozen=True):
     to_version: int
 
 
-class Custody(msgspec.Struct, frozen=True, omit_defaults=True):
+class Custody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The fold's state: the newest interval, and who gave where it lies in transit.
 
     `unanswered` says that the offer came from a foreign log, which may never show an answer.
@@ -66,17 +66,13 @@ def fold_custody(
     action: Action,
     version: int,
     *,
-    passive: bool,
     was_ended: bool = False,
     is_ended: bool = False,
 ) -> tuple[Custody, tuple[Interval, ...]]:
-    """The custody after an entry, and the intervals that are new or changed.
+    """The custody after an entry that is somebody's work, and the intervals new or changed.
 
-    `passive` says that the entry is nobody's work (`is_passive`), `was_ended` and `is_ended` that
-    the dossier had ended before it, and has after it.
+    `was_ended` and `is_ended` say that the dossier had ended before it, and has after it.
     """
-    if passive:
-        return custody, ()
     current = custody.current
     at = action.occurred_at.at
     if current is not None and at < current.to_at:
@@ -128,6 +124,8 @@ def _worked(
     custody: Custody, action: Action, at: str, version: int
 ) -> tuple[Custody, tuple[Interval, ...]]:
     """An entry that is no step of a hand-over."""
+    if custody.two_sided and not custody.unanswered:
+        return _extended(custody, at, version)
     officer, unit = acting_officer(action), action.actor.unit
     if custody.unanswered and officer:
         begun, changed = _next(custody, officer, unit, at, version, inferred=True)
@@ -147,9 +145,7 @@ def _offered(
         custody, changed = _inferred(custody, giver, unit, at, version)
     to_unit = str(action.data.get("to_unit", ""))
     after, more = _next(custody, "", to_unit, at, version, kind="in_transit")
-    after = msgspec.structs.replace(
-        after, giver=giver, giver_unit=unit, unanswered="imported" in action.data
-    )
+    after = Custody(after.current, True, giver, unit, "imported" in action.data)
     return after, (*changed, *more)
 
 

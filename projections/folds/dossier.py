@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from ledger.core.action import Action
 from ledger.domain.dossier import EMPTY_DOSSIER, DossierState, evolve
+from ledger.domain.dossier_state import ENDS
 from ledger.domain.evolution import is_passive
 from projections.folds.custody import EMPTY_CUSTODY, Custody, Interval, fold_custody
 from projections.folds.handovers import (
@@ -17,7 +20,7 @@ from projections.folds.handovers import (
 )
 
 
-class DossierFold(msgspec.Struct, frozen=True):
+class DossierFold(msgspec.Struct, frozen=True, gc=False):
     """State, custody and succession of one dossier."""
 
     state: DossierState = EMPTY_DOSSIER
@@ -25,7 +28,7 @@ class DossierFold(msgspec.Struct, frozen=True):
     succession: Succession = EMPTY_SUCCESSION
 
 
-class Effects(msgspec.Struct, frozen=True):
+class Effects(msgspec.Struct, frozen=True, gc=False):
     """What one entry adds to or changes in the rows of its dossier."""
 
     intervals: tuple[Interval, ...]
@@ -34,23 +37,23 @@ class Effects(msgspec.Struct, frozen=True):
 
 
 EMPTY_FOLD = DossierFold()
+_NO_EFFECTS: Final = Effects((), None, None)
 
 
 def fold_dossier(fold: DossierFold, action: Action, version: int) -> tuple[DossierFold, Effects]:
     """The fold after the entry of 1-based `version`, and its effects."""
-    passive = is_passive(action)
-    state = evolve(fold.state, action, version)
+    before = fold.state
+    state = evolve(before, action, version)
+    if is_passive(action):
+        return DossierFold(state, fold.custody, fold.succession), _NO_EFFECTS
     custody, intervals = fold_custody(
         fold.custody,
         action,
         version,
-        passive=passive,
-        was_ended=fold.state.is_ended,
-        is_ended=state.is_ended,
+        was_ended=before.status in ENDS,
+        is_ended=state.status in ENDS,
     )
-    succession, handover, returned = fold.succession, None, None
-    if not passive:
-        succession, handover, returned = fold_succession(succession, action, version)
+    succession, handover, returned = fold_succession(fold.succession, action, version)
     return DossierFold(state, custody, succession), Effects(intervals, handover, returned)
 
 

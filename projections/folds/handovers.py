@@ -15,7 +15,7 @@ from ledger.core.action import Action
 from projections.folds.officer import acting_officer
 
 
-class Handover(msgspec.Struct, frozen=True):
+class Handover(msgspec.Struct, frozen=True, gc=False):
     """From one officer to another, shown by the entry of `version`."""
 
     version: int
@@ -23,7 +23,7 @@ class Handover(msgspec.Struct, frozen=True):
     receiver: str
 
 
-class Return(msgspec.Struct, frozen=True):
+class Return(msgspec.Struct, frozen=True, gc=False):
     """A gave to B and has it again (A-B-A), shown by the entry of `version`."""
 
     version: int
@@ -31,7 +31,7 @@ class Return(msgspec.Struct, frozen=True):
     other: str
 
 
-class Succession(msgspec.Struct, frozen=True):
+class Succession(msgspec.Struct, frozen=True, gc=False):
     """The fold's state: the last officer, and the one before that run."""
 
     last: str = ""
