@@ -48,8 +48,9 @@ REQUEST_SECONDS: Final = 3.0
 """A broker that takes longer for one answer is taken for hung, and another is asked: a paused one
 still accepts connections. Well below `FETCH_SECONDS`: reading outlives a leader that hangs."""
 RETRY_SECONDS: Final = 0.1
-CHUNK_BYTES: Final = 2 * 2**20
-"""Bytes of one sequential fetch; the broker returns at least one whole batch."""
+CHUNK_BYTES: Final = 2**20
+"""Bytes of one sequential fetch; the broker returns at least one whole batch. Those of a bulk
+import are larger: they come one by one, and nothing of the next is sent only to be thrown away."""
 POINT_BYTES: Final = 16 * 2**10
 """Bytes of a fetch that looks for one entry."""
 _READ_UNCOMMITTED: Final = 0
