@@ -381,13 +381,19 @@ class OpenLedger:
         }
 
     def _open_reader(self, number: int, trust: Trust) -> LogReader:
-        kafka = self.settings.kafka
-        if kafka is None:
-            path = self.settings.log_path_of(number)
-            return SqliteLog.open(path, trust.origin, genesis_leaf=trust.genesis_leaf)
-        from ledger.adapters.kafka_reader import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
+        return open_reader(self.settings, number, trust)
 
-        return KafkaReader.open(*kafka, trust.origin, kafka_security())
+
+def open_reader(settings: Settings, number: int, trust: Trust, *, alone: bool = False) -> LogReader:
+    """The pinned log `number` for reading; `alone`: the thread that calls has no other work beside,
+    and no other thread calls."""
+    if settings.kafka is None:
+        path = settings.log_path_of(number)
+        return SqliteLog.open(path, trust.origin, genesis_leaf=trust.genesis_leaf)
+    from ledger.adapters.kafka_reader import KafkaReader  # noqa: PLC0415 - Kafka only when it is asked for
+
+    opening = KafkaReader.open_alone if alone else KafkaReader.open
+    return opening(*settings.kafka, trust.origin, kafka_security())
 
 
 Opened = TypeVar("Opened", bound=LogReader)

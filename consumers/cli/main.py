@@ -42,6 +42,7 @@ _COMMANDS: Final = (
     ("handovers", "officers:handovers", "Count hand-overs by pair, or list returns."),
     ("replay", "entries:replay", "Step through a dossier or a range of entries."),
     ("project", "project:project", "Bring the projections to the end of every log; --follow."),
+    ("states", "states:states", "Fold every dossier from the logs alone; compare."),
     ("rebuild", "check:rebuild", "Fold everything from zero, compare digests, switch."),
     ("find", "entries:find", "Find a dossier, an officer, a hash or an index."),
 )

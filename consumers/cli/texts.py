@@ -369,6 +369,18 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "there were no live projections at this head to compare with",
             "không có dữ liệu đang dùng tại đầu này để so sánh",
         ),
+        "states.folded": (
+            "{dossiers} dossiers folded again from {entries} entries",
+            "đã dựng lại trạng thái {dossiers} hồ sơ từ {entries} mục",
+        ),
+        "states.same": (
+            "the read store shows the same of every one of them ({rows})",
+            "dữ liệu đang dùng cho thấy đúng như vậy với từng hồ sơ ({rows})",
+        ),
+        "states.alone": (
+            "no read store was compared",
+            "chưa so sánh với dữ liệu đang dùng",
+        ),
         "bundle.size": ("{entries} entries, {size} bytes", "{entries} mục, {size} byte"),
         "bundle.manifest": ("manifest SHA-256 {digest}", "SHA-256 của bản kê {digest}"),
         "bundle.fingerprint": (

@@ -6,9 +6,9 @@ recorded_at, leaf and cursor, and without the log's own streams (DESIGN.md secti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -32,12 +32,31 @@ PROJECTIONS: Final = tuple(_QUERIES)
 
 def digests(store: ReadStore, names: Iterable[str] = PROJECTIONS) -> dict[str, str]:
     """The hex digest of each projection by name, of all or of some."""
-    encoder = msgspec.json.Encoder()
     found: dict[str, str] = {}
     for name in names:
-        query = _QUERIES[name]
-        hasher = sha256()
-        for row in store.connection.execute(query):
-            hasher.update(encoder.encode(row) + b"\n")
-        found[name] = hasher.hexdigest()
+        hasher = RowHasher()
+        for row in store.connection.execute(_QUERIES[name]):
+            hasher.add(row)
+        found[name] = hasher.hex()
     return found
+
+
+class RowHasher:
+    """The digest of rows that are given one by one, as the query of a projection has them."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._hasher = sha256()
+
+    def add(self, row: Sequence[Any]) -> None:
+        """The next row."""
+        self._hasher.update(self._encode(row) + b"\n")
+
+    def add_dossier(self, row: Sequence[Any]) -> None:
+        """The next row of the table `dossier`."""
+        *columns, fold = row
+        self.add((*columns, fold.hex().upper()))
+
+    def hex(self) -> str:
+        """The digest of all rows so far."""
+        return self._hasher.hexdigest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from projections.store.sqlite import ReadStore
+from projections.store.sqlite import DOSSIER_COLUMNS, ReadStore
 
 _VALUE_SHOWN_MAX: Final = 80
 """Of a value that differs: enough to see what it is."""
@@ -60,15 +60,32 @@ def first_differences(live: ReadStore, replayed: ReadStore) -> tuple[int, list[D
     """
     compared = 0
     found: list[Difference] = []
-    for table, key in _KEYS.items():
+    for table in _KEYS:
         columns = _columns(replayed, table)
-        pairs = _paired(_rows(live, table, columns), _rows(replayed, table, columns), len(key))
-        for actual, expected in pairs:
-            compared += 1
-            if actual != expected:
-                found.append(_difference(table, columns, expected, actual))
-                break
+        rows = _rows(replayed, table, columns)
+        count, difference = _first_difference(live, table, columns, rows)
+        compared += count
+        if difference is not None:
+            found.append(difference)
     return compared, found
+
+
+def first_different_dossier(
+    live: ReadStore, replayed: Iterator[Row]
+) -> tuple[int, Difference | None]:
+    """The same of dossiers alone, whose rows a replay gives in the order of their ids."""
+    return _first_difference(live, "dossier", DOSSIER_COLUMNS, replayed)
+
+
+def _first_difference(
+    live: ReadStore, table: str, columns: Sequence[str], replayed: Iterator[Row]
+) -> tuple[int, Difference | None]:
+    compared = 0
+    for actual, expected in _paired(_rows(live, table, columns), replayed, len(_KEYS[table])):
+        compared += 1
+        if actual != expected:
+            return compared, _difference(table, columns, expected, actual)
+    return compared, None
 
 
 def _columns(store: ReadStore, table: str) -> list[str]:
@@ -79,7 +96,7 @@ def _columns(store: ReadStore, table: str) -> list[str]:
     return [*key, *rest]
 
 
-def _rows(store: ReadStore, table: str, columns: list[str]) -> Iterator[Row]:
+def _rows(store: ReadStore, table: str, columns: Sequence[str]) -> Iterator[Row]:
     query = f"SELECT {', '.join(columns)} FROM {table} {_CONDITIONS.get(table, '')} "  # noqa: S608 - names of ours
     return store.connection.execute(f"{query} ORDER BY {', '.join(_KEYS[table])}")
 
@@ -104,7 +121,7 @@ def _place(row: Row | None, key: int) -> tuple[bool, Row]:
 
 
 def _difference(
-    table: str, columns: list[str], expected: Row | None, actual: Row | None
+    table: str, columns: Sequence[str], expected: Row | None, actual: Row | None
 ) -> Difference:
     row = expected or actual or ()
     key = dict(zip(_KEYS[table], row, strict=False))

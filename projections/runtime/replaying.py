@@ -216,12 +216,13 @@ def _compare_rows(
             next_step=_EVIDENCE,
         )
         return 0, [broken]
-    return rows, [_other_row(item, readers) for item in different]
-
-
-def _other_row(difference: Difference, readers: Sequence[LogReader]) -> Finding:
-    table, key, expected, actual = difference
     origins = {log_of(reader.origin): reader.origin for reader in readers}
+    return rows, [other_row(item, origins) for item in different]
+
+
+def other_row(difference: Difference, origins: Mapping[int, str]) -> Finding:
+    """The finding of a row that differs; `origins` are those of the logs, by number."""
+    table, key, expected, actual = difference
     named = " ".join(f"{column} {value}" for column, value in key.items())
     dossier = key.get("dossier")
     return Finding(

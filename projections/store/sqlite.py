@@ -86,6 +86,19 @@ CREATE TABLE finding (
 ) STRICT;
 """
 
+DOSSIER_COLUMNS: Final = (
+    "dossier",
+    "status",
+    "portal_status",
+    "holder",
+    "due_at",
+    "ended_at",
+    "delivered_at",
+    "version",
+    "fold",
+)
+"""The columns of the table `dossier`, in their order."""
+
 INDEXES: Final = """
 CREATE UNIQUE INDEX IF NOT EXISTS timeline_place ON timeline (log, idx);
 CREATE UNIQUE INDEX IF NOT EXISTS timeline_stream ON timeline (stream, version);

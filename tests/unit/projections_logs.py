@@ -18,6 +18,7 @@ from ledger.core.chain import EMPTY_STREAM, Head, StreamHead
 from ledger.core.ids import log_number, log_of, uuid7_text
 from ledger.core.merkle import leaf_hash
 from ledger.core.times import add_seconds
+from ledger.entry.entry import decode_entry
 from ledger.entry.signatures import SigningKey
 
 AT = "2026-03-02T01:00:00.000000Z"
@@ -136,6 +137,10 @@ class Log:
     def recorded_at(self) -> str:
         """The recording time of the newest group."""
         return at(self.minutes)
+
+    def recorded_at_of(self, index: int) -> str:
+        """The recording time of an entry, of a log without strays."""
+        return decode_entry(self.records[index]).seal.recorded_at
 
     def _group(self, actions: Sequence[Action], key: SigningKey) -> Any:
         self.minutes += 1
