@@ -27,10 +27,9 @@ from ledger.adapters.trust import Trust
 from ledger.app.submission import UnavailableError
 from ledger.core.chain import Head
 from ledger.core.findings import Finding, FindingError, Verdict
-from projections.folds.dossier import DossierFold
 from projections.queries.digest import RowHasher
 from projections.runtime.comparing import first_different_dossier
-from projections.runtime.folding import dossier_row
+from projections.runtime.folding import DossierRow
 from projections.runtime.replaying import other_row
 from projections.runtime.states import Extent, StateReplay
 from projections.store.sqlite import ReadStore
@@ -45,9 +44,6 @@ ROWS_TOGETHER: Final = 500
 """Rows of dossiers written together: half a megabyte."""
 
 _LENGTH_BYTES: Final = 4
-
-Row = tuple[str, str, int, str, str, str, str, int, bytes]
-"""A row of the table `dossier` of the read store."""
 
 ANSWER_ENTRIES: Final = 50_000
 """Entries between two answers: less than a second's work, so that progress is seen."""
@@ -178,18 +174,17 @@ def fold_states(
         )
 
 
-def _write_rows(path: Path, folds: Iterator[DossierFold]) -> None:
+def _write_rows(path: Path, rows: Iterator[DossierRow]) -> None:
     """Rows of dossiers, some together: their length in four bytes, and MessagePack."""
     with path.open("wb") as file:
-        while some := list(islice(folds, ROWS_TOGETHER)):
-            rows = [dossier_row((fold.state.dossier_id, fold)) for fold in some]
-            data = msgspec.msgpack.encode(rows)
+        while some := list(islice(rows, ROWS_TOGETHER)):
+            data = msgspec.msgpack.encode(some)
             file.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
             file.write(data)
 
 
-def _read_rows(file: BinaryIO) -> Iterator[Row]:
-    decoder = msgspec.msgpack.Decoder(list[Row])
+def _read_rows(file: BinaryIO) -> Iterator[DossierRow]:
+    decoder = msgspec.msgpack.Decoder(list[DossierRow])
     while length := int.from_bytes(file.read(_LENGTH_BYTES), "big"):
         yield from decoder.decode(file.read(length))
 
@@ -201,7 +196,7 @@ class _Summary:
         self.statuses = Counter[str]()
         self.hasher = RowHasher()
 
-    def through(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def through(self, rows: Iterator[DossierRow]) -> Iterator[DossierRow]:
         """The same rows."""
         for row in rows:
             self.statuses[row[1]] += 1
@@ -313,7 +308,7 @@ class _Here:
         while not replay.is_done and replay.followed < enough:
             replay.step()
         if replay.is_done:
-            _write_rows(Path(task.path), replay.folds())
+            _write_rows(Path(task.path), replay.rows())
             self.close()
         return Progress(replay.followed, replay.folded, replay.is_done)
 

@@ -41,6 +41,8 @@ _fold_decoder = msgspec.json.Decoder(DossierFold)
 _fold_encoder = msgspec.json.Encoder()
 
 Row = tuple[Any, ...]
+DossierRow = tuple[str, str, int, str, str, str, str, int, bytes]
+"""A row of the table `dossier`, its columns as in `DOSSIER_COLUMNS`."""
 
 
 class UnreadableError(ValueError):
@@ -272,7 +274,7 @@ class Folder:
         )
         run(
             "INSERT OR REPLACE INTO dossier VALUES (?,?,?,?,?,?,?,?,?)",
-            map(dossier_row, sorted(self._folds.items())),
+            [dossier_row(fold) for _, fold in sorted(self._folds.items())],
         )
         run(
             "INSERT OR REPLACE INTO interval VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -319,12 +321,11 @@ def read_known_actions(values: Sequence[bytes]) -> list[Action] | None:
     return actions if are_in_form(actions) else None
 
 
-def dossier_row(item: tuple[str, DossierFold]) -> Row:
-    """The row of a dossier by its id."""
-    dossier, fold = item
+def dossier_row(fold: DossierFold) -> DossierRow:
+    """The row of a dossier in the table `dossier`."""
     state = fold.state
     return (
-        dossier,
+        state.dossier_id,
         state.status,
         state.portal_status,
         state.holder,

@@ -8,39 +8,41 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from projections.folds.dossier import DossierFold
+from projections.runtime.folding import DossierRow, dossier_row
 
 
 class TemporaryFolds:
-    """The fold of each dossier that was put away; nothing of it outlives the object."""
+    """The row of each dossier that was put away; nothing of it outlives the object."""
 
     def __init__(self) -> None:
         # An empty name: a file that SQLite makes when memory is full, and deletes at the end.
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=OFF")
         self._connection.execute(
-            "CREATE TABLE fold (dossier TEXT PRIMARY KEY, fold BLOB NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE dossier (dossier TEXT PRIMARY KEY, status, portal_status, holder, "
+            "due_at, ended_at, delivered_at, version, fold) WITHOUT ROWID"
         )
         self._decode = msgspec.json.Decoder(DossierFold).decode
-        self._encode = msgspec.json.Encoder().encode
 
     def fold(self, dossier: str) -> DossierFold | None:
         """The fold of a dossier as it was put away last; None where it never was."""
         row = self._connection.execute(
-            "SELECT fold FROM fold WHERE dossier = ?", (dossier,)
+            "SELECT fold FROM dossier WHERE dossier = ?", (dossier,)
         ).fetchone()
         return None if row is None else self._decode(row[0])
 
     def keep(self, folds: Iterable[DossierFold]) -> None:
         """Take over what memory forgets."""
-        rows = sorted((fold.state.dossier_id, self._encode(fold)) for fold in folds)
+        rows = sorted(map(dossier_row, folds))
         self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT OR REPLACE INTO fold VALUES (?,?)", rows)
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO dossier VALUES (?,?,?,?,?,?,?,?,?)", rows
+        )
         self._connection.execute("COMMIT")
 
-    def all(self) -> Iterator[DossierFold]:
-        """Every fold, by dossier id."""
-        for (data,) in self._connection.execute("SELECT fold FROM fold ORDER BY dossier"):
-            yield self._decode(data)
+    def rows(self) -> Iterator[DossierRow]:
+        """Every row, by dossier id."""
+        return self._connection.execute("SELECT * FROM dossier ORDER BY dossier")
 
     def close(self) -> None:
         """Delete the file."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -22,14 +23,21 @@ from ledger.core.merkle import leaf_hash
 from ledger.domain.upcasting import upcast
 from ledger.entry.follow import LinkFollower, recorded_until
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
-from projections.runtime.folding import UnreadableError, read_known_action, read_known_actions
+from projections.runtime.folding import (
+    DossierRow,
+    UnreadableError,
+    dossier_row,
+    read_known_action,
+    read_known_actions,
+)
 from projections.runtime.older_folds import TemporaryFolds
 
 STEP_RECORDS: Final = 2_000
 """Records of one step: large enough to be quick, small enough to bound memory."""
 
-FOLDS_REMEMBERED_MAX: Final = 100_000
-"""Folds of all logs in memory, of 2 kB each; twice as many right after some were put away."""
+FOLDS_REMEMBERED_MAX: Final = 50_000
+"""Folds of all logs that were touched lately, of some 3 kB each; as many lie beside them that were
+touched before: 300 MB in all."""
 
 _DOSSIER: Final = "dossier:"
 _NO_ACTION: Final = (ValueError, RecursionError, msgspec.MsgspecError)
@@ -47,7 +55,7 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 class StateReplay:
-    """Replays one log; `step` until it `is_done`, then `folds` gives the dossiers.
+    """Replays one log; `step` until it `is_done`, then `rows` gives the dossiers.
 
     `share` is the number of replays that share the memory set aside for folds. Raises
     `FindingError` where the log does not lead to the verified head, and once it does where the
@@ -93,9 +101,9 @@ class StateReplay:
         if self.is_done and self._error is not None:
             raise self._error
 
-    def folds(self) -> Iterator[DossierFold]:
-        """The fold of every dossier, by its id."""
-        return self._states.folds()
+    def rows(self) -> Iterator[DossierRow]:
+        """The row of every dossier, by its id."""
+        return self._states.rows()
 
     def close(self) -> None:
         """Give everything back."""
@@ -208,16 +216,16 @@ class _States:
             fold = self._older.fold(plain_id(stream))
         return EMPTY_FOLD if fold is None else fold
 
-    def folds(self) -> Iterator[DossierFold]:
-        """Every fold, by dossier id."""
+    def rows(self) -> Iterator[DossierRow]:
+        """The row of every dossier, by its id."""
         memory = {
             fold.state.dossier_id: fold for fold in (*self._before.values(), *self._lately.values())
         }
-        newest = (memory[dossier] for dossier in sorted(memory))
+        newest = (dossier_row(memory[dossier]) for dossier in sorted(memory))
         if self._older is None:
             return newest
-        older = (fold for fold in self._older.all() if fold.state.dossier_id not in memory)
-        return merge(older, newest, key=lambda fold: fold.state.dossier_id)
+        older = (row for row in self._older.rows() if row[0] not in memory)
+        return merge(older, newest, key=itemgetter(0))
 
     def close(self) -> None:
         """Give the file back."""

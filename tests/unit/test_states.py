@@ -16,10 +16,9 @@ from ledger.core.action import Action
 from ledger.core.chain import Head
 from ledger.core.findings import FindingError
 from ledger.core.merkle import leaf_hash
-from projections.folds.dossier import DossierFold
 from projections.queries.digest import RowHasher, digests
 from projections.runtime import states
-from projections.runtime.folding import dossier_row
+from projections.runtime.folding import DossierRow
 from projections.runtime.prefix import PrefixReader
 from projections.runtime.runner import project
 from projections.runtime.states import Extent, StateReplay
@@ -27,20 +26,20 @@ from projections.store.sqlite import ReadStore
 from tests.unit.projections_logs import Log, act, at, handed_over, imported
 
 
-def replayed(log: Log, extent: Extent | None = None) -> tuple[list[DossierFold], int]:
-    """The folds, and how many entries they are made from."""
+def replayed(log: Log, extent: Extent | None = None) -> tuple[list[DossierRow], int]:
+    """The rows, and how many entries they are made from."""
     extent = extent or Extent(log.head, log.head)
     with closing(StateReplay(log, extent)) as replay:
         while not replay.is_done:
             replay.step()
         assert replay.followed == extent.verified.size
-        return list(replay.folds()), replay.folded
+        return list(replay.rows()), replay.folded
 
 
-def digest_of(folds: Sequence[DossierFold]) -> str:
+def digest_of(rows: Sequence[DossierRow]) -> str:
     hasher = RowHasher()
-    for fold in folds:
-        hasher.add_dossier(dossier_row((fold.state.dossier_id, fold)))
+    for row in rows:
+        hasher.add_dossier(row)
     return hasher.hex()
 
 
@@ -75,10 +74,10 @@ def office() -> Log:
 
 def test_they_are_those_of_the_projections() -> None:
     log = office()
-    folds, entries = replayed(log)
-    assert [fold.state.dossier_id for fold in folds] == ["A", "B/2", "Hồ sơ", "Z"]
+    rows, entries = replayed(log)
+    assert [row[0] for row in rows] == ["A", "B/2", "Hồ sơ", "Z"]
     assert entries == log.head.size == 23
-    assert digest_of(folds) == rebuilt_digest(log)
+    assert digest_of(rows) == rebuilt_digest(log)
 
 
 DOSSIERS = ("A", "a", "Hồ sơ", "𝄞", "￿", "10", "9", "B/2")
@@ -104,9 +103,9 @@ def test_however_few_lie_in_memory_and_however_it_is_read(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(states, "FOLDS_REMEMBERED_MAX", most)
         patch.setattr(states, "STEP_RECORDS", records)
-        folds, entries = replayed(log)
+        rows, entries = replayed(log)
     assert entries == len(chosen) + 1
-    assert digest_of(folds) == rebuilt_digest(log)
+    assert digest_of(rows) == rebuilt_digest(log)
 
 
 def test_up_to_every_head_and_every_moment_as_the_projections_then() -> None:
@@ -114,14 +113,14 @@ def test_up_to_every_head_and_every_moment_as_the_projections_then() -> None:
     for size in range(1, log.head.size + 1):
         shown = Head(size, leaf_hash(log.records[size - 1]).hex())
         expected = rebuilt_digest(log, shown.leaf)
-        folds, entries = replayed(log, Extent(log.head, shown))
-        assert (digest_of(folds), entries) == (expected, size)
+        rows, entries = replayed(log, Extent(log.head, shown))
+        assert (digest_of(rows), entries) == (expected, size)
         # Submissions of three entries have one moment.
         until = log.recorded_at_of(size - 1)
         known = [at for at in range(log.head.size) if log.recorded_at_of(at) <= until]
-        folds, entries = replayed(log, Extent(log.head, log.head, until))
+        rows, entries = replayed(log, Extent(log.head, log.head, until))
         assert entries == len(known)
-        assert digest_of(folds) == rebuilt_digest(log, leaf_hash(log.records[known[-1]]).hex())
+        assert digest_of(rows) == rebuilt_digest(log, leaf_hash(log.records[known[-1]]).hex())
 
 
 def test_strays_and_what_lies_behind_the_verified_head_are_not_folded() -> None:
@@ -130,8 +129,8 @@ def test_strays_and_what_lies_behind_the_verified_head_are_not_folded() -> None:
     log.append(act("note_added", "A", "lan", 999))
     log.records[3:3] = [b"junk", log.records[1], b""]
     log.records[-2:-2] = [b"{}"]
-    folds, entries = replayed(log, Extent(head, head))
-    assert (digest_of(folds), entries) == (expected, head.size)
+    rows, entries = replayed(log, Extent(head, head))
+    assert (digest_of(rows), entries) == (expected, head.size)
 
 
 @pytest.mark.parametrize("records", [1, 2, 1_000])
@@ -144,8 +143,8 @@ def test_what_looks_like_an_entry_costs_time_and_no_more(
     for index in range(1, log.head.size):
         hostile = office()
         hostile.records.insert(index, hostile.records[index][:-1])
-        folds, entries = replayed(hostile, Extent(log.head, log.head))
-        assert (digest_of(folds), entries) == (expected, log.head.size)
+        rows, entries = replayed(hostile, Extent(log.head, log.head))
+        assert (digest_of(rows), entries) == (expected, log.head.size)
 
 
 def test_a_log_that_changed_since_is_refused() -> None:
