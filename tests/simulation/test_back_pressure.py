@@ -63,3 +63,34 @@ async def test_callers_of_a_silent_broker_are_answered_in_time_and_truly(
         for submission, answer in zip(work, answers, strict=True):
             place = answer.places[0]
             assert places[submission.actions[0].id] == (place.index, place.leaf)
+
+
+async def test_a_tick_that_came_when_nobody_waited_leaves_nobody_without_one() -> None:
+    """Between two callers of one turn, of whom the first is answered within it."""
+    with Simulator() as cluster:
+        log = await asyncio.to_thread(new_log, cluster.bootstrap)
+        served = await log.serve_here(timeout_seconds=SECONDS)
+        assert isinstance(await served.append(one("dossier:a", 1)), Recorded)
+        cluster.choose = lambda api_key, _client: (
+            broker.REQUEST_IGNORED if api_key == broker.PRODUCE else None
+        )
+        writer, answers = served._writer, asyncio.Queue[object]()
+        loop = asyncio.get_running_loop()
+
+        def answered_at_once() -> None:
+            writer.submit(one("dossier:b", 2), answers.put_nowait)
+            writer._apply(writer.machine.close())
+
+        # The tick of the first append is due, and comes between these two.
+        assert writer._tick_due
+        loop.call_soon(answered_at_once)
+        loop.call_later(
+            kafka_writer.TICK_SECONDS, writer.submit, one("dossier:b", 3), answers.put_nowait
+        )
+        time.sleep(1.5 * kafka_writer.TICK_SECONDS)  # noqa: ASYNC251 - so that both are due at once
+        assert isinstance(await answers.get(), UnavailableError)
+        told = await asyncio.wait_for(answers.get(), kafka_writer.BATCH_SECONDS / 2)
+        assert isinstance(told, UnavailableError | OutcomeUnknownError)
+        cluster.choose = lambda _api_key, _client: None
+        cluster.release()
+        await served.aclose()
