@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ledger.core.canonical import encode_canonical
 from ledger.entry.bundle import Redaction, Text
 from ledger.entry.entry import Entry
 
@@ -39,7 +40,8 @@ class Approval(msgspec.Struct, frozen=True):
         """Why this does not approve a redaction in the log of that origin; "" where it does."""
         actor, data = self.actor, self.data
         named = {"index": redaction.index, "leaf": redaction.leaf, "origin": origin}
-        if named not in data.entries:
+        # Bytes, because to Python an index of `true` is that of entry 1.
+        if encode_canonical(named) not in map(encode_canonical, data.entries):
             return f"does not name index {redaction.index} of {origin} with leaf {redaction.leaf}"
         if data.reason != redaction.reason:
             return f"approves for another reason: {data.reason}"

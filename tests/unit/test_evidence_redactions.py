@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from shutil import rmtree
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -18,9 +19,10 @@ from consumers.evidence.export import Request, export_bundle
 from consumers.evidence.trees import NotSealedError
 from ledger.core.findings import Verdict
 from ledger.entry.archive import encode_archive
-from ledger.entry.bundle import DossierScope, Place, QueryScope, parse_redactions
+from ledger.entry.bundle import DossierScope, Place, QueryScope, Redaction, parse_redactions
 from ledger.entry.bundle_state import Pins
 from ledger.entry.bundle_verify import verify_bundle
+from ledger.entry.redaction import Approval
 from projections.queries.timeline import EventFilter, TimelineRow, events
 from tests.evidence_approvals import (
     AFTER,
@@ -157,3 +159,14 @@ def test_an_approval_in_another_log_is_shown_with_the_keys_of_that_log(tmp_path:
     assert item.approval == place_of(approval)
     assert {f"registry/{approval.log}/0", item.approval.path("registry")} <= bundle.files.keys()
     assert verified(encode_archive(files_of(bundle)), sealing) == Verdict.PASSED
+
+
+@pytest.mark.parametrize(("index", "fault"), [(1, ""), (True, "does not name index 1")])
+def test_an_index_is_a_number_and_no_truth_value(index: object, fault: str) -> None:
+    """No intake lets such an approval in, but what is signed elsewhere may say so."""
+    redaction = Redaction(Place(0, 9), 1, "ab" * 32, 0, "why", "dossier:A", 1)
+    entry = {"index": index, "leaf": redaction.leaf, "origin": "office/0"}
+    data = {"entries": [entry], "reason": "why", "requested_by": "an"}
+    approval = msgspec.convert({"actor": {"id": "binh", "kind": "officer"}, "data": data}, Approval)
+    assert approval.fault("office/0", redaction).startswith(fault)
+    assert bool(approval.fault("office/0", redaction)) == bool(fault)
