@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_TIME: Final = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+"""In full: newer versions of Python take 24:00 for the midnight of the next day."""
+_INSTANT: Final = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_TIME}")
 _INSTANT_LETTERS: Final = 27
 _DAY_LETTERS: Final = 10
-_TIMES: Final = re.compile(r"(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z)*")
+_TIMES: Final = re.compile(rf"(?:{_TIME})*")
 """What stands behind the days of instants, one behind the other."""
 
 

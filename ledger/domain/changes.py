@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from ledger.core.action import Action
@@ -12,9 +13,11 @@ Changes = dict[str, Any]
 Change = Callable[[DossierState, Action, Mapping[str, Any]], Changes]
 
 
-_IN_STATUS: Final[Mapping[str, Changes]] = {
-    name: {"status": name, "portal_status": code} for name, code in PORTAL_STATUS.items()
-}
+_IN_STATUS: Final[Mapping[str, Changes]] = MappingProxyType(
+    {name: {"status": name, "portal_status": code} for name, code in PORTAL_STATUS.items()}
+)
+"""The names are those of the table, not equal ones that were read from somewhere: a state is stored
+without a field that is its default, and to the encoder that is the very object."""
 
 
 def in_status(name: str) -> Changes:

@@ -267,5 +267,7 @@ def _checked_fields(struct: type[EventData]) -> tuple[tuple[str, Callable[[str],
     )
 
 
-_READING: Final = {name: (struct, _checked_fields(struct)) for name, struct in EVENT_TYPES.items()}
+_READING: Final = MappingProxyType(
+    {name: (struct, _checked_fields(struct)) for name, struct in EVENT_TYPES.items()}
+)
 """How the data of each type is read: its struct, and the fields whose text is checked beside."""

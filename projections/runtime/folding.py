@@ -306,7 +306,9 @@ def read_known_action(data: bytes) -> Action:
         check_action(action)
         decode_event(action.type, action.data)
     except (ActionError, EventError) as error:
-        raise UnreadableError(str(msgspec.json.decode(data).get("type")), error) from error
+        value = msgspec.json.decode(data)
+        named = value.get("type") if isinstance(value, dict) else None
+        raise UnreadableError(str(named), error) from error
     return action
 
 

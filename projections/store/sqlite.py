@@ -21,7 +21,7 @@ from ledger.core.action import stream_id
 from ledger.core.chain import EMPTY_HEAD, EMPTY_STREAM, Head, StreamHead
 from ledger.core.ids import log_of
 
-PROJECTION_VERSION: Final = 8
+PROJECTION_VERSION: Final = 9
 """Raised whenever a fold or a table changes: a store of another version is made anew."""
 
 BUSY_TIMEOUT_SECONDS: Final = 10.0

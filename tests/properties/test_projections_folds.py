@@ -5,15 +5,18 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 from typing import Any
 
-from hypothesis import given
+import msgspec
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.core.action import Action, Actor, OccurredAt
 from ledger.core.ids import uuid7_text
 from ledger.core.times import add_seconds
 from projections.folds.custody import Interval
-from projections.folds.dossier import EMPTY_FOLD, fold_dossier
+from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
 from projections.folds.handovers import Handover, Return
+from tests.properties.domain.event_data import histories
+from tests.unit.projections_logs import act
 
 AT = "2026-03-02T01:00:00.000000Z"
 OFFICERS = ("an", "An", "binh", "chi")
@@ -143,3 +146,26 @@ def test_two_sided_custody_is_in_transit_between_offer_and_answer() -> None:
     assert intervals[1].unit == "next"
     assert intervals[2].from_at == add_seconds(AT, 30)
     assert intervals[4].to_at == add_seconds(AT, 50)
+
+
+BYTES = msgspec.json.Encoder().encode
+WAITS = (("supplement_requested", {}), ("supplement_received", {}))
+"""From a state that nobody knows into a wait and back: the state has its default again."""
+
+
+def stored_between(actions: list[Action]) -> tuple[bytes, bytes]:
+    """The bytes of a dossier's fold: folded in one go, and read back from bytes at each step."""
+    whole = parts = EMPTY_FOLD
+    for version, action in enumerate(actions, 1):
+        whole, _ = fold_dossier(whole, action, version)
+        parts = msgspec.json.decode(BYTES(parts), type=DossierFold)
+        parts, _ = fold_dossier(parts, action, version)
+    return BYTES(whole), BYTES(parts)
+
+
+@settings(deadline=None)
+@given(histories)
+@example([act(name, "d", "lan", minutes, **data) for minutes, (name, data) in enumerate(WAITS)])
+def test_a_fold_that_was_stored_between_has_the_same_bytes(history: list[Action]) -> None:
+    whole, parts = stored_between(history)
+    assert whole == parts
