@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.core.action import Action
 from projections.folds.officer import acting_officer
@@ -25,6 +26,7 @@ Kind = Literal["held", "in_transit", "unattributed", "closed"]
 _OFFERED: Final = "dossier.custody_offered.v1"
 _ACCEPTED: Final = "dossier.custody_accepted.v1"
 _REJECTED: Final = "dossier.custody_rejected.v1"
+_STEPS: Final = frozenset({_OFFERED, _ACCEPTED, _REJECTED})
 
 
 class Interval(msgspec.Struct, frozen=True, gc=False):
@@ -77,8 +79,11 @@ def fold_custody(
     at = action.occurred_at.at
     if current is not None and at < current.to_at:
         at = current.to_at  # a late record does not make the lifetime run backwards
-    if was_ended and custody.two_sided and not custody.unanswered:
+    is_certain = custody.two_sided and not custody.unanswered
+    if was_ended and is_certain:
         return _after_the_end(custody, at, version, is_ended=is_ended)
+    if is_certain and action.type not in _STEPS:
+        return _extended(custody, at, version)
     return _moved(custody, action, at, version)
 
 
@@ -124,12 +129,10 @@ def _worked(
     custody: Custody, action: Action, at: str, version: int
 ) -> tuple[Custody, tuple[Interval, ...]]:
     """An entry that is no step of a hand-over."""
-    if custody.two_sided and not custody.unanswered:
-        return _extended(custody, at, version)
     officer, unit = acting_officer(action), action.actor.unit
     if custody.unanswered and officer:
         begun, changed = _next(custody, officer, unit, at, version, inferred=True)
-        return msgspec.structs.replace(begun, two_sided=False), changed
+        return replace(begun, two_sided=False), changed
     if custody.two_sided:
         return _extended(custody, at, version)
     return _inferred(custody, officer, unit, at, version)
@@ -165,7 +168,7 @@ def _next(
     changed: tuple[Interval, ...] = ()
     number = 1
     if current is not None:
-        changed, number = (msgspec.structs.replace(current, to_at=at),), current.number + 1
+        changed, number = (replace(current, to_at=at),), current.number + 1
     begun = Interval(number, kind, officer, unit, inferred, at, at, version, version)
     return Custody(begun, two_sided=True), (*changed, begun)
 
@@ -173,8 +176,8 @@ def _next(
 def _extended(custody: Custody, at: str, version: int) -> tuple[Custody, tuple[Interval, ...]]:
     if custody.current is None:
         return custody, ()
-    longer = msgspec.structs.replace(custody.current, to_at=at, to_version=version)
-    return msgspec.structs.replace(custody, current=longer), (longer,)
+    longer = replace(custody.current, to_at=at, to_version=version)
+    return replace(custody, current=longer), (longer,)
 
 
 def _inferred(
@@ -187,12 +190,12 @@ def _inferred(
         begun = Interval(1, kind, officer, unit, True, at, at, version, version)
         return Custody(begun), (begun,)
     if current.kind == kind and current.officer == officer:
-        longer = msgspec.structs.replace(current, to_at=at, to_version=version)
+        longer = replace(current, to_at=at, to_version=version)
         return Custody(longer), (longer,)
     number = current.number + 1
     if current.kind == "unattributed":
         # The gap is already open: it ends here.
-        ended = msgspec.structs.replace(current, to_at=at, to_version=version)
+        ended = replace(current, to_at=at, to_version=version)
         begun = Interval(number, kind, officer, unit, True, at, at, version, version)
         return Custody(begun), (ended, begun)
     changed: tuple[Interval, ...] = ()
