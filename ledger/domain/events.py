@@ -271,3 +271,10 @@ _READING: Final = MappingProxyType(
     {name: (struct, _checked_fields(struct)) for name, struct in EVENT_TYPES.items()}
 )
 """How the data of each type is read: its struct, and the fields whose text is checked beside."""
+
+MAY_BE_EMPTY: Final = frozenset(
+    name
+    for name, struct in EVENT_TYPES.items()
+    if not any(field.required for field in msgspec.structs.fields(struct))
+)
+"""The types whose data may say nothing: of these nothing needs to be looked at."""

@@ -26,7 +26,7 @@ from ledger.core.action import (
 from ledger.core.chain import StreamHead
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.ids import log_of
-from ledger.domain.events import EventError, decode_event
+from ledger.domain.events import MAY_BE_EMPTY, EventError, decode_event
 from ledger.domain.upcasting import upcast
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, Effects, fold_dossier
 from projections.folds.names import plain_text
@@ -317,7 +317,8 @@ def read_known_actions(values: Sequence[bytes]) -> list[Action] | None:
     try:
         actions = [reread_action(data) for data in values]
         for action in actions:
-            decode_event(action.type, action.data)
+            if action.data or action.type not in MAY_BE_EMPTY:
+                decode_event(action.type, action.data)
     except (ActionError, EventError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     return actions if are_in_form(actions) else None

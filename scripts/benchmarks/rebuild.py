@@ -86,11 +86,11 @@ def make_action(dossier: int, step: int) -> Action:
     derived = kind == "ledger"
     actor = Actor("system", "ledger") if derived else Actor("officer", f"{kind}-{dossier % 170}")
     if not derived:
-        actor = Actor("officer", actor.id, unit=unit, post="specialist", capacity="own")
+        actor = Actor("officer", actor.id, unit=unit)
     return Action(
         id=_action_id(dossier, step),
         type=f"dossier.{name}.v1",
-        stream=f"dossier:000.00.01.H26-260302-{dossier:07d}",
+        stream=f"dossier:H26-260302-{dossier:07d}",
         occurred_at=OccurredAt(add_seconds(AT, dossier % 600 + step * 5_400), "second"),
         actor=actor,
         data=data,

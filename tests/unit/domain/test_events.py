@@ -12,6 +12,7 @@ from ledger.core.action import FOREIGN_EVENT, STREAM_KINDS, decode_action, encod
 from ledger.domain.events import (
     CATALOGUE,
     EVENT_TYPES,
+    MAY_BE_EMPTY,
     PERSONAL_FIELDS,
     EventError,
     decode_event,
@@ -218,3 +219,13 @@ def test_fields_of_dates_and_instants_are_typed_so_and_named_so() -> None:
             assert ("'form': 'instant'" in form) == field.name.endswith("_at"), (name, field.name)
             dated = field.name.endswith("_on") or field.name in listed
             assert ("'form': 'date'" in form) == dated, (name, field.name)
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_which_types_may_say_nothing(name: str) -> None:
+    try:
+        decode_event(name, {})
+    except EventError:
+        assert name not in MAY_BE_EMPTY
+    else:
+        assert name in MAY_BE_EMPTY
