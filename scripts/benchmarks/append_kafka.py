@@ -5,9 +5,11 @@ PAL_KAFKA_BOOTSTRAP=127.0.0.1:9092 .venv/bin/python scripts/benchmarks/append_ka
 One broker, acks=all, idempotent, flush.messages=1 (fsync at each append). Entries of about 770
 bytes, signed beforehand: action signatures are measured apart. `bare` is an aiokafka idempotent
 producer that sends batches of the mean size that the ledger's groups had, one in flight;
-`bare_transactional` the same with a transaction for each batch. With --no-fsync the topic leaves
-writing to disk to the operating system. Logs keep their local index in a file, as a service does
-(`--index memory`: in memory alone); `index_per_second` is reading the log anew, without that file.
+`bare_transactional` the same with a transaction for each batch; `bare_callers` is the producer used
+as the ledger is, by as many callers, each waiting for the answer to its own record. With --no-fsync
+the topic leaves writing to disk to the operating system. Logs keep their local index in a file, as
+a service does (`--index memory`: in memory alone); `index_per_second` is reading the log anew,
+without that file.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -176,6 +178,43 @@ async def run_bare(
         return count // size * size / (time.perf_counter() - began)
 
 
+async def run_bare_callers(
+    bootstrap: str, topic: str, callers: int, count: int, length: float
+) -> tuple[float, float]:
+    """Entries per second of a bare idempotent producer, used as the ledger is: so many callers,
+    each waiting for its answer. Also the mean size of its batches, told apart by their arrival.
+    """
+    value = b"x" * int(length)
+    offsets: list[int] = []
+    pending = iter(range(count))
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=MESSAGE_BYTES_MAX,
+        max_request_size=MESSAGE_BYTES_MAX,
+    ) as producer:
+
+        async def caller() -> None:
+            for _ in pending:
+                answer = await producer.send_and_wait(topic, value, partition=0)
+                offsets.append(answer.offset)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(callers)))
+        seconds = time.perf_counter() - began
+    partition = TopicPartition(topic, 0)
+    moments: set[int] = set()
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+        consumer.assign([partition])
+        consumer.seek(partition, min(offsets))
+        while await consumer.position(partition) <= max(offsets):
+            records = await consumer.getmany(partition, timeout_ms=1_000)
+            moments.update(record.timestamp for record in records.get(partition, ()))
+    return count / seconds, count / len(moments)
+
+
 async def set_fsync(bootstrap: str, topic: str, replicas: int, *, each_append: bool) -> None:
     """Let the brokers write to disk at each append, or leave it to the operating system."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -228,6 +267,12 @@ async def measure(
         bare = await run_bare(bootstrap, bare_topic, size, len(work), row["entry_bytes"])
         row["bare_per_second"] = round(bare)
         row["share_of_bare"] = round(row["per_second"] / bare, 2)
+        rate_of_callers, batch_of_callers = await run_bare_callers(
+            bootstrap, bare_topic, callers, len(work), row["entry_bytes"]
+        )
+        row["bare_callers_per_second"] = round(rate_of_callers)
+        row["bare_callers_mean_batch"] = round(batch_of_callers, 1)
+        row["share_of_bare_callers"] = round(row["per_second"] / rate_of_callers, 2)
         few = min(len(work), TRANSACTIONS * size)
         length = row["entry_bytes"]
         slow = await run_bare(bootstrap, bare_topic, size, few, length, transactional=True)
