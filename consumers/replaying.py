@@ -159,8 +159,8 @@ def fold_states(
         compared, difference = 0, None
         if live is not None:
             compared, difference = first_different_dossier(live, rows)
-        for _ in rows:
-            """What lies behind the first difference counts too."""
+        # What lies behind the first difference counts too.
+        deque(rows, maxlen=0)
         return States(
             entries=entries,
             dossiers=sum(summary.statuses.values()),

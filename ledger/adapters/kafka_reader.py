@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from ledger.adapters.kafka_client import CHUNK_BYTES, Chunk, LoopThread, Partition, partition_of
 from ledger.adapters.kafka_security import PLAINTEXT, KafkaSecurity
 from ledger.app.ports import Record
-from ledger.app.submission import UnavailableError
 
 _WAIT_MS_MAX: Final = 500
 """A broker answers a connection's requests in turn: a long wait would hold up reads beside it."""
@@ -96,7 +95,7 @@ class KafkaReader:
             raise
 
         def end() -> None:
-            with closing(loop):
+            with closing(loop), suppress(TimeoutError):
                 loop.run_until_complete(asyncio.wait_for(opened.close(), _CLOSE_SECONDS))
 
         return cls(origin, opened, loop.run_until_complete, end, ahead=True)
@@ -141,11 +140,6 @@ class KafkaReader:
             await asyncio.sleep(0)
         return chunk
 
-    async def _leave(self) -> None:
-        if self._coming is not None:
-            await _end(self._coming)
-            self._coming = None
-
     def wait_beyond(self, position: int, timeout_seconds: float) -> bool:
         """Wait until something lies at `position` or after it; False when the time ran out."""
         deadline = time.monotonic() + timeout_seconds
@@ -164,8 +158,8 @@ class KafkaReader:
         """Close the connections; safe to call again."""
         if not self._closed:
             self._closed = True
-            with suppress(UnavailableError):
-                self._run(self._leave())
+            if self._coming is not None:
+                self._run(_end(self._coming))
             self._end()
 
 

@@ -77,6 +77,7 @@ class Breach(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 class DossierState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One dossier. Instants are UTC text, "" where there is none; ids are as their source writes.
+    Frozen, of frozen parts: no cycle can go through one, so none is looked for (`gc=False`).
 
     Business: `status`, and `portal_status`, the national code 1 to 10 (0 where unknown or none).
     Custody: `holder_inferred` says that nobody accepted the dossier: the acting officer is taken
