@@ -126,7 +126,7 @@ def test_one_of_two_is_killed_and_the_other_records_what_is_missing(
     # Killed as soon as it has recorded something, long before it is through.
     wait_for(told[1], "logs of this process")
     with open_ledger(eight) as opened:
-        while all(len(reader.read(0, 9)) < 9 for reader in opened.readers):
+        while all(reader.end() < 9 for reader in opened.readers):
             assert victim.poll() is None, told[1].read_text()
             time.sleep(0.02)
     victim.send_signal(signal.SIGKILL)
