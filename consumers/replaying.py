@@ -22,6 +22,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from consumers.bootstrap import Settings, open_reader
+from ledger.adapters.frames import read_frame, write_frame
 from ledger.adapters.pipe_process import PipeProcess, answer_requests
 from ledger.adapters.trust import Trust
 from ledger.app.submission import UnavailableError
@@ -42,8 +43,6 @@ FEW_ENTRIES_MAX: Final = 5_000
 
 ROWS_TOGETHER: Final = 500
 """Rows of dossiers written together: half a megabyte."""
-
-_LENGTH_BYTES: Final = 4
 
 ANSWER_ENTRIES: Final = 50_000
 """Entries between two answers: less than a second's work, so that progress is seen."""
@@ -175,18 +174,17 @@ def fold_states(
 
 
 def _write_rows(path: Path, rows: Iterator[DossierRow]) -> None:
-    """Rows of dossiers, some together: their length in four bytes, and MessagePack."""
+    """Rows of dossiers in MessagePack, some together, none last."""
     with path.open("wb") as file:
         while some := list(islice(rows, ROWS_TOGETHER)):
-            data = msgspec.msgpack.encode(some)
-            file.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
-            file.write(data)
+            write_frame(file, msgspec.msgpack.encode(some))
+        write_frame(file, b"")
 
 
 def _read_rows(file: BinaryIO) -> Iterator[DossierRow]:
     decoder = msgspec.msgpack.Decoder(list[DossierRow])
-    while length := int.from_bytes(file.read(_LENGTH_BYTES), "big"):
-        yield from decoder.decode(file.read(length))
+    while data := read_frame(file):
+        yield from decoder.decode(data)
 
 
 class _Summary:

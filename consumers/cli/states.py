@@ -20,6 +20,7 @@ from consumers.cli.texts import text
 from consumers.replaying import States, extents_of, fold_states
 from ledger.core.findings import worst
 from ledger.core.ids import log_of
+from projections.store.sqlite import ReadStore
 
 
 def states(
@@ -45,8 +46,6 @@ def states(
         ledger = opened.enter_context(open_ledger(settings))
         live = None
         if not until and settings.read_path.exists():
-            from projections.store.sqlite import ReadStore  # noqa: PLC0415 - only where there is one
-
             live = opened.enter_context(closing(ReadStore.open(settings.read_path)))
             # One look at it, whatever a projector writes meanwhile.
             live.connection.execute("BEGIN")

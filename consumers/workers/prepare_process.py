@@ -18,6 +18,7 @@ import msgspec
 
 from consumers.workers.prepare import CasesFile, PreparedCase
 from consumers.workers.prepare_actions import ActionsFile, PreparedStream
+from ledger.adapters.frames import read_frame, write_frame
 from ledger.app.submission import UnavailableError
 from projections.runtime.collection import rare_collection
 
@@ -26,7 +27,6 @@ MANY_EVENTS: Final = 20_000
 
 _SENT_EVENTS: Final = 500
 """Events of the cases that are handed over together."""
-_LENGTH_BYTES: Final = 4
 
 _encoder = msgspec.msgpack.Encoder()
 _file_decoder: Final = msgspec.msgpack.Decoder(CasesFile | ActionsFile)
@@ -88,16 +88,14 @@ def _receive(
 
 def _read_message(process: subprocess.Popen[bytes]) -> bytes:
     assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
-    header = process.stdout.read(_LENGTH_BYTES)
-    length = int.from_bytes(header, "big")
-    data = process.stdout.read(length)
-    if len(header) < _LENGTH_BYTES or len(data) < length:
+    try:
+        return read_frame(process.stdout)
+    except EOFError as error:
         raise UnavailableError(
             f"the process that reads the file ended with exit code {process.wait()}; "
             "why stands above",
             next_step="see to memory and to the file, then import again: what is recorded stays",
-        )
-    return data
+        ) from error
 
 
 def main(request: BinaryIO, answers: BinaryIO) -> None:
@@ -120,9 +118,7 @@ def main(request: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _send(pipe: BinaryIO, cases: Sequence[PreparedCase | PreparedStream]) -> None:
-    data = _encoder.encode(cases)
-    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
-    pipe.flush()
+    write_frame(pipe, _encoder.encode(cases))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from typing import IO, Final, Generic, TypeVar
 
 import msgspec
 
-_LENGTH_BYTES: Final = 4
+from ledger.adapters.frames import read_frame, write_frame
+
 _SET_PIPE_SIZE: Final = 1031
 _PIPE_BYTES: Final = 2**20
 _STOP_SECONDS: Final = 2.0
@@ -54,7 +55,7 @@ class PipeProcess(Generic[Asked, Answer]):
         return self._reading.submit(self._receive)
 
     def _receive(self) -> Answer:
-        return self._decoder.decode(_take(_there(self._process.stdout)))
+        return self._decoder.decode(read_frame(_there(self._process.stdout)))
 
     def close(self) -> None:
         """End it; what is under way is not waited for. Safe to call again."""
@@ -76,20 +77,7 @@ def _there(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _send(pipe: IO[bytes], value: object) -> None:
-    data = msgspec.msgpack.encode(value)
-    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
-    pipe.write(data)
-    pipe.flush()
-
-
-def _take(pipe: IO[bytes]) -> bytes:
-    header = pipe.read(_LENGTH_BYTES)
-    length = int.from_bytes(header, "big")
-    data = pipe.read(length) if len(header) == _LENGTH_BYTES else b""
-    if len(header) < _LENGTH_BYTES or len(data) < length:
-        msg = "the other process has ended"
-        raise EOFError(msg)
-    return data
+    write_frame(pipe, msgspec.msgpack.encode(value))
 
 
 def answer_requests(
@@ -101,4 +89,4 @@ def answer_requests(
     gc.set_threshold(_COLLECTION_THRESHOLD)
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
-            _send(sys.stdout.buffer, answer(decoder.decode(_take(sys.stdin.buffer))))
+            _send(sys.stdout.buffer, answer(decoder.decode(read_frame(sys.stdin.buffer))))

@@ -201,8 +201,7 @@ def are_in_form(actions: Sequence[Action]) -> bool:
 
 
 def _check_ids(action: Action) -> None:
-    if _ID.fullmatch(action.id) is None:
-        _check_form("id", action.id, _ID)
+    _check_form("id", action.id, _ID)
     if action.corrects or action.causes:
         for field, ids in (("corrects", action.corrects), ("causes", action.causes)):
             for place, text in enumerate(ids):

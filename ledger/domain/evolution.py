@@ -20,7 +20,7 @@ from ledger.domain.changes_clock import CLOCK
 from ledger.domain.changes_result import RESULT
 from ledger.domain.changes_work import WORK
 from ledger.domain.dossier_state import ENDS, DossierState
-from ledger.domain.guards import GUARDED, guard, with_breaches
+from ledger.domain.guards import guard, with_breaches
 from ledger.domain.imported_case import due_and_ended
 
 _LOOKS: Final = frozenset({"dossier.viewed.v1", "dossier.exported.v1"})
@@ -50,7 +50,7 @@ def is_passive(action: Action) -> bool:
 
     It ends and begins nothing in custody and succession, and shows nobody as the holder.
     """
-    return action.type in _LOOKS or (action.actor.kind == "system" and is_derived(action))
+    return action.type in _LOOKS or is_derived(action)
 
 
 def _begin(state: DossierState, action: Action) -> Changes:
@@ -123,7 +123,7 @@ def evolve(state: DossierState, action: Action, version: int) -> DossierState:
     changes: Changes = {}
     if change is not None:
         changes = change(state, action, action.data)
-        broken = guard(state, action, version) if action.type in GUARDED else ()
+        broken = guard(state, action, version)
         if broken:
             changes["breaches"] = with_breaches(state.breaches, broken)
     # What this event itself changes goes before what every event does.

@@ -60,9 +60,6 @@ FROM: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 _JUDGED: Final = frozenset({"dossier.result_delivered.v1", "dossier.result_issued.v1"})
 """What is judged by more than the state that it comes from."""
 
-GUARDED: Final = _JUDGED | FROM.keys()
-"""The types that can break a guard."""
-
 
 def guard(state: DossierState, action: Action, version: int) -> tuple[Breach, ...]:
     """The guards that `action`, the entry of `version`, breaks on a dossier in `state`."""

@@ -19,6 +19,7 @@ from ledger.core.chain import EMPTY_HEAD, Head
 from ledger.core.findings import Finding, FindingError, Verdict
 from ledger.core.merkle import HASH_BYTES, leaf_hash, leaf_hashes
 from ledger.entry.entry import Entry, NewerFormatError
+from ledger.entry.links import place_of_prev
 from ledger.entry.log_state import LogState
 
 _HEX_LENGTH: Final = 2 * HASH_BYTES
@@ -37,7 +38,6 @@ class LinkFollower:
         self.goal = head
         self._careful = careful
         self._size, self._leaf = EMPTY_HEAD
-        self._before_prev = len(f'{{"index":,"origin":"{origin}","prev":"'.encode())
 
     @property
     def has_arrived(self) -> bool:
@@ -61,7 +61,7 @@ class LinkFollower:
 
     def _follow_all(self, records: list[bytes | None]) -> list[bytes] | None:
         """Every record, where each is the next entry: compared in one piece; else None."""
-        prev, grows_at = self._place_of_prev(self._size)
+        prev, grows_at = place_of_prev(self.origin, self._size)
         size = self._size + len(records)
         if size > min(grows_at, self.goal.size):
             return None
@@ -78,7 +78,7 @@ class LinkFollower:
         """Those of the records that go on from the entry before."""
         found: list[bytes] = []
         size, goal, leaf = self._size, self.goal.size, self._leaf.encode()
-        prev, grows_at = self._place_of_prev(size)
+        prev, grows_at = place_of_prev(self.origin, size)
         for data in records:
             if data is None or data[prev : prev + _HEX_LENGTH] != leaf:
                 continue
@@ -90,14 +90,9 @@ class LinkFollower:
             if size >= goal:
                 break
             if size == grows_at:
-                prev, grows_at = self._place_of_prev(size)
+                prev, grows_at = place_of_prev(self.origin, size)
         self._size, self._leaf = size, leaf.decode()
         return found
-
-    def _place_of_prev(self, index: int) -> tuple[int, int]:
-        """Where `prev` stands in the entry of an index, and the next index with one digit more."""
-        digits = len(str(index))
-        return self._before_prev + digits, 10**digits
 
     def _counts(self, data: bytes, head: Head) -> bool:
         """Whether a record extends the head by the chain rule."""

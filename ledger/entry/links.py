@@ -53,7 +53,6 @@ class LinkChecker:
         self.start = start
         self.head = start
         self._subtrees: list[tuple[int, bytes]] = []
-        self._before_prev = len(f'{{"index":,"origin":"{origin}","prev":"'.encode())
         self._root = RootAccumulator()
         self._first_bad = -1
 
@@ -90,10 +89,9 @@ class LinkChecker:
         add, name, at, last = leaves.append, named.append, 0, len(bundle) - 2
         while at <= last:
             index = size + len(leaves)
-            digits = len(str(index))
-            prev = self._before_prev + digits
+            prev, grows_at = place_of_prev(self.origin, index)
             end = prev + _HEX_LENGTH
-            for _ in repeat(None, 10**digits - index):
+            for _ in repeat(None, grows_at - index):
                 if at > last:
                     break
                 begin = at + 2
@@ -184,6 +182,13 @@ class LinkChecker:
             actual=actual,
             next_step="verify in full to name every difference",
         )
+
+
+def place_of_prev(origin: str, index: int) -> tuple[int, int]:
+    """Where the hash in `prev` stands in the entry of an index, and the next index with one digit
+    more, from which on it stands elsewhere."""
+    before = f'{{"index":{index},"origin":"{origin}","prev":"'
+    return len(before.encode()), 10 ** len(str(index))
 
 
 def _hex_at(hashes: bytes, place: int) -> bytes:

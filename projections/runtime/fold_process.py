@@ -17,6 +17,7 @@ from typing import IO, BinaryIO, Final, Self
 
 import msgspec
 
+from ledger.adapters.frames import read_frame, write_frame
 from ledger.app.submission import UnavailableError
 from ledger.core.findings import Finding, FindingError
 from projections.queries.digest import PROJECTIONS, digests
@@ -31,7 +32,6 @@ ENTRIES_COMMITTED: Final = 20_000
 FEW_ENTRIES_MAX: Final = 5_000
 """Fewer are folded here: starting a process takes longer."""
 
-_LENGTH_BYTES: Final = 4
 _DONE: Final = b"done"
 _FOUND: Final = b"found"
 _OWN_SHARE: Final = ("timeline",)
@@ -112,9 +112,7 @@ class FoldProcess:
     def _write(self, process: subprocess.Popen[bytes], data: bytes) -> None:
         pipe, _ = _pipes(process)
         try:
-            pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
-            pipe.write(data)
-            pipe.flush()
+            write_frame(pipe, data)
         except BrokenPipeError as error:
             raise self._ended(process) from error
 
@@ -175,15 +173,8 @@ def main(path: Path, batches: BinaryIO, answers: BinaryIO) -> int:
 
 def _batches(pipe: BinaryIO) -> Iterator[Batch]:
     """What comes until an empty one; raises `EOFError` where the other process ended before."""
-    while length := int.from_bytes(_read(pipe, _LENGTH_BYTES), "big"):
-        yield _decoder.decode(_read(pipe, length))
-
-
-def _read(pipe: BinaryIO, length: int) -> bytes:
-    data = pipe.read(length)
-    if len(data) < length:
-        raise EOFError
-    return data
+    while data := read_frame(pipe):
+        yield _decoder.decode(data)
 
 
 if __name__ == "__main__":

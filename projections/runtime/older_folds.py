@@ -9,6 +9,7 @@ import msgspec
 
 from projections.folds.dossier import DossierFold
 from projections.runtime.folding import DossierRow, dossier_row
+from projections.store.sqlite import DOSSIER_COLUMNS
 
 
 class TemporaryFolds:
@@ -19,8 +20,8 @@ class TemporaryFolds:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=OFF")
         self._connection.execute(
-            "CREATE TABLE dossier (dossier TEXT PRIMARY KEY, status, portal_status, holder, "
-            "due_at, ended_at, delivered_at, version, fold) WITHOUT ROWID"
+            f"CREATE TABLE dossier ({', '.join(DOSSIER_COLUMNS)}, PRIMARY KEY (dossier)) "
+            "WITHOUT ROWID"
         )
         self._decode = msgspec.json.Decoder(DossierFold).decode
 

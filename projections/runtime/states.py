@@ -8,7 +8,7 @@ timeline, no custody intervals, no counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from operator import itemgetter
 from typing import Final
@@ -25,7 +25,6 @@ from ledger.entry.follow import LinkFollower, recorded_until
 from projections.folds.dossier import EMPTY_FOLD, DossierFold, fold_dossier
 from projections.runtime.folding import (
     DossierRow,
-    UnreadableError,
     dossier_row,
     read_known_action,
     read_known_actions,
@@ -142,12 +141,22 @@ class StateReplay:
         return entries
 
     def _fold(self, entries: Sequence[bytes]) -> None:
-        try:
-            self._states.fold(entries)
-        except UnreadableError as error:
-            index = self.folded + self._states.place
-            self._error = self._found("projection.unreadable", str(error), index=index)
+        values = [data[data.find(b"\n") + 1 :] for data in entries]
+        self._states.fold(read_known_actions(values) or self._read_each(values))
         self.folded += len(entries)
+
+    def _read_each(self, values: Sequence[bytes]) -> list[Action]:
+        """The actions before the first that cannot be read: which it is has to be said."""
+        found: list[Action] = []
+        for data in values:
+            try:
+                found.append(read_known_action(data))
+            except _NO_ACTION as error:
+                # On a way that leads astray anything may lie.
+                index = self.folded + len(found)
+                self._error = self._found("projection.unreadable", str(error), index=index)
+                break
+        return found
 
     def _found(
         self, code: str, message: str, *, index: int, expected: str = "", actual: str = ""
@@ -173,13 +182,11 @@ class _States:
         self._lately: dict[str, DossierFold] = {}
         self._before: dict[str, DossierFold] = {}
         self._older: TemporaryFolds | None = None
-        self.place = 0
-        """Of the entry that could not be read, among those that were to be folded."""
 
-    def fold(self, entries: Sequence[bytes]) -> None:
-        """Fold the next entries of a log; raises `UnreadableError` and sets `place`."""
+    def fold(self, actions: Iterable[Action]) -> None:
+        """Fold the next actions of a log."""
         lately = self._lately
-        for action in self._read(entries):
+        for action in actions:
             stream = action.stream
             if not stream.startswith(_DOSSIER):
                 continue
@@ -188,21 +195,6 @@ class _States:
                 fold = self._not_lately(stream)
                 lately = self._lately
             lately[stream], _ = fold_dossier(fold, upcast(action), fold.state.version + 1)
-
-    def _read(self, entries: Sequence[bytes]) -> list[Action]:
-        values = [data[data.find(b"\n") + 1 :] for data in entries]
-        actions = read_known_actions(values)
-        if actions is not None:
-            return actions
-        # One by one: which it is has to be said.
-        found = []
-        for self.place, data in enumerate(values):
-            try:
-                found.append(read_known_action(data))
-            except _NO_ACTION as error:
-                # On a way that leads astray anything may lie.
-                raise UnreadableError("", error) from error
-        return found
 
     def _not_lately(self, stream: str) -> DossierFold:
         """The fold of a stream that was not touched lately; makes room for it."""

@@ -146,6 +146,19 @@ def run_threads(
     }
 
 
+def bare_producer(bootstrap: str, **settings: str) -> AIOKafkaProducer:
+    """An idempotent producer that takes batches as large as the ledger's."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=MESSAGE_BYTES_MAX,
+        max_request_size=MESSAGE_BYTES_MAX,
+        **settings,
+    )
+
+
 async def run_bare(
     bootstrap: str, topic: str, size: int, count: int, length: float, *, transactional: bool = False
 ) -> float:
@@ -155,15 +168,7 @@ async def run_bare(
     """
     value = b"x" * int(length)
     settings = {"transactional_id": f"bare-{topic}"} if transactional else {}
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=0,
-        max_batch_size=MESSAGE_BYTES_MAX,
-        max_request_size=MESSAGE_BYTES_MAX,
-        **settings,
-    ) as producer:
+    async with bare_producer(bootstrap, **settings) as producer:
         began = time.perf_counter()
         for _ in range(count // size):
             batch = producer.create_batch()
@@ -187,14 +192,7 @@ async def run_bare_callers(
     value = b"x" * int(length)
     offsets: list[int] = []
     pending = iter(range(count))
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=0,
-        max_batch_size=MESSAGE_BYTES_MAX,
-        max_request_size=MESSAGE_BYTES_MAX,
-    ) as producer:
+    async with bare_producer(bootstrap) as producer:
 
         async def caller() -> None:
             for _ in pending:

@@ -28,14 +28,14 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aiokafka import AIOKafkaProducer
+from append_kafka import bare_producer
 from rebuild import MemoryLog, interleaved, signed_together
 
 from consumers import replaying
 from consumers.bootstrap import Settings, open_reader
 from ledger.adapters.kafka import create_log
-from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX
 from ledger.adapters.trust import load_trust, pin
-from ledger.app.limits import GROUP_BYTES_MAX, GROUP_ENTRIES_MAX
+from ledger.app.limits import GROUP_ENTRIES_MAX
 from ledger.core.action import Action
 from ledger.core.ids import log_number
 from ledger.core.times import add_seconds
@@ -101,13 +101,7 @@ async def make_logs(
     geneses = [log.entries.pop() for log in made]
     await asyncio.to_thread(create_log, bootstrap, topic, *geneses)
     pin(Settings(home, f"kafka://{bootstrap}/{topic}").trust_path, geneses)
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
-        acks="all",
-        enable_idempotence=True,
-        max_batch_size=GROUP_BYTES_MAX,
-        max_request_size=MESSAGE_BYTES_MAX,
-    ) as producer:
+    async with bare_producer(bootstrap) as producer:
         filler = Filler(producer, topic, made)
         count = await filler.fill(entries, submission)
     return topic, count + logs, filler.bytes // count

@@ -31,11 +31,10 @@ from time import perf_counter, process_time
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from aiokafka import AIOKafkaProducer
+from append_kafka import bare_producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.adapters.kafka import KafkaLog, create_log
-from ledger.adapters.kafka_admin import MESSAGE_BYTES_MAX
 from ledger.adapters.kafka_client import Partition
 from ledger.app.genesis import genesis_entry
 from ledger.app.submission import Recorded, SignedAction, Submission
@@ -142,14 +141,7 @@ async def fill(bootstrap: str, topic: str, genesis: bytes, entries: int, size: i
     check = [decode_entry(data) for data in LogMaker(f"{topic}/0", genesis).submission(3, AT)]
     if any(entry.typed is None for entry in check):
         sys.exit("the templates are no longer what the ledger writes")
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=0,
-        max_batch_size=MESSAGE_BYTES_MAX,
-        max_request_size=MESSAGE_BYTES_MAX,
-    ) as producer:
+    async with bare_producer(bootstrap) as producer:
         sent = None
         number = 0
         while maker.size <= entries:

@@ -113,6 +113,7 @@ def test_alone_it_can_be_closed_at_any_moment_and_twice(log: tuple[str, str, str
         for _ in range(reads):
             position = reader.read(position, 5)[-1].position + 1
         reader.close()
+        assert reader._run.__self__.is_closed()
         reader.close()
 
 
